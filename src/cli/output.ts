@@ -1,0 +1,88 @@
+/** What people and programs read: tables, colours, JSON lines, progress. */
+import { once } from 'node:events'
+import { styleText } from 'node:util'
+
+type Style = Parameters<typeof styleText>[0]
+
+/** Styles text where `stream` is a terminal that shows colours; NO_COLOR and FORCE_COLOR are heeded. */
+export function styled(style: Style, text: string, stream = process.stdout): string {
+  return styleText(style, text, { stream })
+}
+
+/** Writes to standard output; when a pipe is full, resolves after it has drained. */
+export async function print(text: string | Uint8Array): Promise<void> {
+  if (!process.stdout.write(text)) await once(process.stdout, 'drain')
+}
+
+/** One JSON document a line; a `bigint` becomes a number or, where that would lose digits, a string. */
+export function printJson(value: unknown): Promise<void> {
+  return print(`${json(value)}\n`)
+}
+
+export function json(value: unknown): string {
+  return JSON.stringify(value, (_, member: unknown) => {
+    if (typeof member !== 'bigint') return member
+    const number = Number(member)
+    return Number.isSafeInteger(number) ? number : String(member)
+  })
+}
+
+export interface Column {
+  readonly title: string
+  readonly align?: 'left' | 'right'
+}
+
+/** Columns as wide as their widest cell, two spaces between, titles dimmed. No lines around. */
+export function table(columns: readonly Column[], rows: readonly (readonly unknown[])[]): string {
+  const cells = rows.map(row => row.map(cell => String(cell)))
+  const widths = columns.map(({ title }, index) =>
+    cells.reduce((width, row) => Math.max(width, (row[index] ?? '').length), title.length),
+  )
+  const line = (row: readonly string[]) =>
+    columns
+      .map(({ align }, index) => {
+        const cell = row[index] ?? ''
+        return align === 'right' ? cell.padStart(widths[index]!) : cell.padEnd(widths[index]!)
+      })
+      .join('  ')
+      .trimEnd()
+  const titles = styled('dim', line(columns.map(column => column.title)))
+  return `${[titles, ...cells.map(line)].join('\n')}\n`
+}
+
+const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
+
+/** A size for people: `1.5 MiB`. */
+export function bytesText(bytes: number): string {
+  let value = bytes
+  let unit = 0
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024
+    unit += 1
+  }
+  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`
+}
+
+/** Wall time for people and machines: ISO 8601 in UTC; `none` where a record has no timestamp. */
+export function timeText(timestampMs: number): string {
+  if (timestampMs === -1) return 'none'
+  const date = new Date(timestampMs)
+  return Number.isNaN(date.getTime()) ? String(timestampMs) : date.toISOString()
+}
+
+/** One line on standard error that rewrites itself, if that is a terminal; else nothing. */
+export class Progress {
+  #shownAt = 0
+
+  /** At most ten times a second, so it can be called often. */
+  show(text: () => string): void {
+    const now = performance.now()
+    if (!process.stderr.isTTY || now - this.#shownAt < 100) return
+    this.#shownAt = now
+    process.stderr.write(`\r\x1b[K${text()}`)
+  }
+
+  clear(): void {
+    if (this.#shownAt > 0) process.stderr.write('\r\x1b[K')
+  }
+}
