@@ -96,6 +96,16 @@ export interface DiskFile {
   close(): Promise<void>
 }
 
+/** What the network could not do. `code` is Node's: ECONNREFUSED, ETIMEDOUT, ENOTFOUND, EADDRINUSE … */
+export class NetworkError extends Error {
+  readonly code: string
+  constructor(code: string, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'NetworkError'
+    this.code = code
+  }
+}
+
 /** What goes in and out of a TCP connection. Handlers are called from macrotasks, never inside a call. */
 export interface SocketHandlers {
   data(chunk: Uint8Array): void
@@ -131,12 +141,12 @@ export interface Listener {
 }
 
 export interface Network {
-  /** Throws with code EADDRINUSE, EACCES, EADDRNOTAVAIL. `host` '' or '0.0.0.0' or '::' is every address. */
+  /** Throws NetworkError EADDRINUSE, EACCES, EADDRNOTAVAIL. `host` '' or '0.0.0.0' or '::' is every address. */
   listen(
     options: { host: string; port: number; backlog?: number },
     accept: (socket: Socket) => SocketHandlers,
   ): Promise<Listener>
-  /** Rejects with code ECONNREFUSED, ETIMEDOUT, ENOTFOUND … after at most `timeoutMs`. */
+  /** Throws NetworkError ECONNREFUSED, ETIMEDOUT, ENOTFOUND … after at most `timeoutMs`. */
   connect(
     options: { host: string; port: number; timeoutMs: number },
     attach: (socket: Socket) => SocketHandlers,

@@ -1,0 +1,138 @@
+/** Real TCP: `Network` over `node:net`. */
+
+import * as net from 'node:net'
+import {
+  type Listener,
+  type Network,
+  NetworkError,
+  type Socket,
+  type SocketHandlers,
+} from './io.ts'
+
+/** The network of this machine. */
+export function nodeNetwork(): Network {
+  return { listen, connect }
+}
+
+function listen(
+  { host, port, backlog }: { host: string; port: number; backlog?: number },
+  accept: (socket: Socket) => SocketHandlers,
+): Promise<Listener> {
+  return new Promise((resolve, reject) => {
+    const server = net.createServer({ noDelay: true }, raw => {
+      const socket = new NodeSocket(raw)
+      socket.attach(accept(socket))
+    })
+    const refuse = (cause: NodeJS.ErrnoException) =>
+      reject(networkError(`cannot listen on ${host}:${port}`, cause))
+    server.once('error', refuse)
+    const options = { port, ...(host === '' ? {} : { host }), ...(backlog && { backlog }) }
+    server.listen(options, () => {
+      server.off('error', refuse)
+      // Later errors concern one connection that could not be accepted (EMFILE): it is gone already.
+      server.on('error', () => {})
+      resolve({
+        host,
+        port: (server.address() as net.AddressInfo).port,
+        async close() {
+          server.close()
+        },
+      })
+    })
+  })
+}
+
+function connect(
+  { host, port, timeoutMs }: { host: string; port: number; timeoutMs: number },
+  attach: (socket: Socket) => SocketHandlers,
+): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const what = `cannot connect to ${host}:${port}`
+    const raw = net.connect({ host, port, noDelay: true })
+    const timeout = setTimeout(() => {
+      raw.destroy()
+      reject(new NetworkError('ETIMEDOUT', `${what} within ${timeoutMs} ms`))
+    }, timeoutMs)
+    const refuse = (cause: NodeJS.ErrnoException) => {
+      clearTimeout(timeout)
+      reject(networkError(what, cause))
+    }
+    raw.once('error', refuse)
+    raw.once('connect', () => {
+      clearTimeout(timeout)
+      raw.off('error', refuse)
+      const socket = new NodeSocket(raw)
+      socket.attach(attach(socket))
+      resolve(socket)
+    })
+  })
+}
+
+class NodeSocket implements Socket {
+  readonly localAddress: string
+  readonly localPort: number
+  readonly remoteAddress: string
+  readonly remotePort: number
+  readonly #raw: net.Socket
+
+  constructor(raw: net.Socket) {
+    // A peer that is gone already has no address any more; its close follows.
+    this.localAddress = plainAddress(raw.localAddress)
+    this.localPort = raw.localPort ?? 0
+    this.remoteAddress = plainAddress(raw.remoteAddress)
+    this.remotePort = raw.remotePort ?? 0
+    this.#raw = raw
+  }
+
+  attach(handlers: SocketHandlers): void {
+    let failure: Error | undefined
+    this.#raw.on('data', chunk => handlers.data(chunk as Buffer))
+    this.#raw.on('drain', () => handlers.drain())
+    this.#raw.on('error', error => {
+      failure = error
+    })
+    this.#raw.once('close', () => handlers.close(failure))
+  }
+
+  get bufferedBytes(): number {
+    return this.#raw.writableLength
+  }
+
+  write(chunks: readonly Uint8Array[]): boolean {
+    if (!this.#raw.writable) return false
+    // Corked, Node sends all chunks by one writev.
+    this.#raw.cork()
+    let more = !this.#raw.writableNeedDrain
+    for (const chunk of chunks) {
+      if (chunk.length > 0) more = this.#raw.write(chunk)
+    }
+    this.#raw.uncork()
+    return more
+  }
+
+  pause(): void {
+    this.#raw.pause()
+  }
+
+  resume(): void {
+    this.#raw.resume()
+  }
+
+  end(): void {
+    this.#raw.end()
+  }
+
+  destroy(): void {
+    this.#raw.destroy()
+  }
+}
+
+/** IPv4 as IPv4, also on a socket that listens on both families. */
+function plainAddress(address: string | undefined): string {
+  return address?.replace(/^::ffff:(?=\d+\.)/i, '') ?? ''
+}
+
+function networkError(what: string, cause: NodeJS.ErrnoException): NetworkError {
+  const code = cause.code ?? 'EIO'
+  return new NetworkError(code, `${what}: ${code}`, { cause })
+}
