@@ -1,0 +1,333 @@
+/**
+ * What this broker was told, parsed: properties by Kafka's names in, typed values out.
+ *
+ * Values come from three places, the first that has one wins: dynamic values of this broker and of
+ * all brokers (kept in the metadata store, only keys that are `dynamic`), the properties of the
+ * start, the default. Several keys may stand for one value (`log.retention.ms`, `.minutes`,
+ * `.hours`): the order is Kafka's.
+ */
+import { brokerKeys } from './broker-keys.ts'
+import { ConfigError, type ConfigKey, type ConfigValue, defaultOf, parseValue } from './key.ts'
+import { type Listener, parseAdvertised, parseListeners } from './listeners.ts'
+import type { LogConfig } from './log-config.ts'
+
+export interface BrokerConfig {
+  readonly nodeId: number
+  /** broker.rack */
+  readonly rack: string | null
+  readonly listeners: readonly Listener[]
+  /** By listener name; one without an entry is told the address by which each client came. */
+  readonly advertised: ReadonlyMap<string, { readonly host: string; readonly port: number }>
+  /** log.dirs, else log.dir. Never empty. */
+  readonly dataDirectories: readonly string[]
+  readonly sessionTimeoutMs: number
+  readonly autoCreateTopics: boolean
+  readonly deleteTopics: boolean
+  readonly numPartitions: number
+  readonly defaultReplicationFactor: number
+  /** What topics have that say nothing themselves. */
+  readonly log: LogConfig
+  readonly retentionCheckIntervalMs: number
+  readonly highWatermarkCheckpointIntervalMs: number
+  readonly producerIdExpirationMs: number
+  readonly fetchMaxBytes: number
+  readonly fetchSessionSlots: number
+  readonly describePartitionLimit: number
+  readonly requestMaxBytes: number
+  /** Requests and answers of all connections. */
+  readonly queuedMaxBytes: number
+  /** −1: never. */
+  readonly connectionsMaxIdleMs: number
+  readonly maxConnections: number
+  readonly maxConnectionsPerIp: number
+  readonly maxConnectionsPerIpOverrides: ReadonlyMap<string, number>
+  readonly listenBacklog: number
+  /** Where each value comes from, for DescribeConfigs. */
+  readonly sources: ConfigSources
+}
+
+/** The texts behind a configuration, by key name. */
+export interface ConfigSources {
+  readonly properties: ReadonlyMap<string, string>
+  /** Dynamic values of all brokers. */
+  readonly clusterWide: ReadonlyMap<string, string>
+  /** Dynamic values of this broker. */
+  readonly perBroker: ReadonlyMap<string, string>
+}
+
+/** Nothing was set. */
+export const noProperties: ReadonlyMap<string, string> = new Map()
+
+export interface ParsedBrokerConfig {
+  /** Absent when there are errors. */
+  readonly config?: BrokerConfig
+  /** Sentences about keys that do not act. */
+  readonly notices: readonly string[]
+  /** Sentences that say what to do. */
+  readonly errors: readonly string[]
+}
+
+/** Reads the properties of a start. Never throws: all that is wrong is listed. */
+export function parseBrokerConfig(properties: ReadonlyMap<string, string>): ParsedBrokerConfig {
+  const { known, unknown } = splitKnown(properties)
+  const errors: string[] = []
+  for (const [key, text] of known) {
+    const refusal = refusalOf(key, text)
+    if (refusal !== undefined) errors.push(refusal)
+  }
+  if (errors.length > 0) return { notices: [], errors }
+  const sources = { properties, clusterWide: noProperties, perBroker: noProperties }
+  try {
+    return { config: brokerConfig(sources), notices: noticesOf(known, unknown), errors }
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    return { notices: [], errors: [error.message] }
+  }
+}
+
+/**
+ * Puts all sources together. Throws ConfigError: only for values that `parseBrokerConfig` and
+ * `validateBrokerChange` refuse.
+ */
+export function brokerConfig(sources: ConfigSources): BrokerConfig {
+  const values = new Values(sources)
+  const listeners = parseListeners(
+    values.list('listeners'),
+    values.list('listener.security.protocol.map'),
+    sources.properties.get('controller.listener.names') ?? '',
+  )
+  const queuedMaxBytes = values.number('queued.max.request.bytes')
+  const idleMs = values.number('connections.max.idle.ms')
+  return {
+    nodeId: nodeId(values),
+    rack: values.optional('broker.rack') as string | null,
+    listeners,
+    advertised: parseAdvertised(values.optional('advertised.listeners') as string[], listeners),
+    dataDirectories: dataDirectories(values),
+    sessionTimeoutMs: values.number('broker.session.timeout.ms'),
+    autoCreateTopics: values.boolean('auto.create.topics.enable'),
+    deleteTopics: values.boolean('delete.topic.enable'),
+    numPartitions: values.number('num.partitions'),
+    defaultReplicationFactor: values.number('default.replication.factor'),
+    log: logDefaults(values),
+    retentionCheckIntervalMs: values.number('log.retention.check.interval.ms'),
+    highWatermarkCheckpointIntervalMs: values.number(
+      'replica.high.watermark.checkpoint.interval.ms',
+    ),
+    producerIdExpirationMs: values.number('producer.id.expiration.ms'),
+    fetchMaxBytes: values.number('fetch.max.bytes'),
+    fetchSessionSlots: values.number('max.incremental.fetch.session.cache.slots'),
+    describePartitionLimit: values.number('max.request.partition.size.limit'),
+    requestMaxBytes: values.number('socket.request.max.bytes'),
+    queuedMaxBytes: queuedMaxBytes < 0 ? 256 * 1024 * 1024 : queuedMaxBytes,
+    connectionsMaxIdleMs: idleMs < 0 ? -1 : idleMs,
+    maxConnections: values.number('max.connections'),
+    maxConnectionsPerIp: values.number('max.connections.per.ip'),
+    maxConnectionsPerIpOverrides: ipOverrides(values),
+    listenBacklog: values.number('socket.listen.backlog.size'),
+    sources,
+  }
+}
+
+/**
+ * Why a dynamic value of a broker cannot be taken; undefined when it can. `name` '' is the default
+ * of all brokers.
+ */
+export function validateBrokerChange(configs: ReadonlyMap<string, string>): string | undefined {
+  for (const [name, text] of configs) {
+    const key = brokerKeys.get(name)
+    if (key === undefined) return `there is no broker config ${name}`
+    if (!key.dynamic) return `${name} cannot be changed while the broker runs`
+    const refusal = refusalOf(key, text)
+    if (refusal !== undefined) return refusal
+  }
+  try {
+    brokerConfig({ properties: noProperties, clusterWide: noProperties, perBroker: configs })
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message
+    throw error
+  }
+}
+
+/** The sentence for a value that is invalid or refused by name; undefined when it is taken. */
+export function refusalOf(key: ConfigKey, text: string): string | undefined {
+  try {
+    const value = parseValue(key, text)
+    if (key.meaning !== 'refused' || isDefault(key, value)) return
+    return `${key.name} cannot be set: ${key.doc} Remove it${
+      key.defaultValue ? `, or say ${key.defaultValue}` : ''
+    }.`
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message
+    throw error
+  }
+}
+
+/** The values of a start that are kept, with the first source that has each. */
+class Values {
+  readonly #sources: ConfigSources
+
+  constructor(sources: ConfigSources) {
+    this.#sources = sources
+  }
+
+  /** Whether some source has it. */
+  isSet(name: string): boolean {
+    return this.#text(name) !== undefined
+  }
+
+  number(name: string): number {
+    return this.#value(name) as number
+  }
+
+  boolean(name: string): boolean {
+    return this.#value(name) as boolean
+  }
+
+  string(name: string): string {
+    return this.#value(name) as string
+  }
+
+  list(name: string): readonly string[] {
+    return this.#value(name) as readonly string[]
+  }
+
+  optional(name: string): ConfigValue | null {
+    return this.#value(name)
+  }
+
+  #text(name: string): string | undefined {
+    const { perBroker, clusterWide, properties } = this.#sources
+    return perBroker.get(name) ?? clusterWide.get(name) ?? properties.get(name)
+  }
+
+  #value(name: string): ConfigValue | null {
+    const key = brokerKeys.get(name)!
+    const text = this.#text(name)
+    return text === undefined ? defaultOf(key) : parseValue(key, text)
+  }
+}
+
+function logDefaults(values: Values): LogConfig {
+  const policy = values.list('log.cleanup.policy')
+  return {
+    cleanupDelete: policy.includes('delete'),
+    cleanupCompact: policy.includes('compact'),
+    compressionType: values.string('compression.type') as LogConfig['compressionType'],
+    gzipLevel: values.number('compression.gzip.level'),
+    lz4Level: values.number('compression.lz4.level'),
+    zstdLevel: values.number('compression.zstd.level'),
+    maxMessageBytes: values.number('message.max.bytes'),
+    maxDecompressedMessageBytes: values.number('max.decompressed.message.bytes'),
+    timestampType: values.string('log.message.timestamp.type') as LogConfig['timestampType'],
+    timestampBeforeMaxMs: values.number('log.message.timestamp.before.max.ms'),
+    timestampAfterMaxMs: values.number('log.message.timestamp.after.max.ms'),
+    segmentBytes: values.number('log.segment.bytes'),
+    segmentMs: firstSet(values, rollKeys),
+    segmentJitterMs: firstSet(values, rollJitterKeys),
+    indexIntervalBytes: values.number('log.index.interval.bytes'),
+    segmentIndexBytes: values.number('log.index.size.max.bytes'),
+    fileDeleteDelayMs: values.number('log.segment.delete.delay.ms'),
+    retentionMs: Math.max(-1, firstSet(values, retentionKeys)),
+    retentionBytes: values.number('log.retention.bytes'),
+    flushMessages: values.number('log.flush.interval.messages'),
+    flushMs: values.isSet('log.flush.interval.ms')
+      ? values.number('log.flush.interval.ms')
+      : Number.MAX_SAFE_INTEGER,
+    minInsyncReplicas: values.number('min.insync.replicas'),
+    uncleanLeaderElection: values.boolean('unclean.leader.election.enable'),
+  }
+}
+
+/** Keys of one duration with their milliseconds a unit; the first that is set counts. */
+type DurationKeys = readonly (readonly [name: string, unitMs: number])[]
+
+const [minuteMs, hourMs] = [60_000, 3_600_000]
+
+const retentionKeys: DurationKeys = [
+  ['log.retention.ms', 1],
+  ['log.retention.minutes', minuteMs],
+  ['log.retention.hours', hourMs],
+]
+const rollKeys: DurationKeys = [
+  ['log.roll.ms', 1],
+  ['log.roll.hours', hourMs],
+]
+const rollJitterKeys: DurationKeys = [
+  ['log.roll.jitter.ms', 1],
+  ['log.roll.jitter.hours', hourMs],
+]
+
+function firstSet(values: Values, keys: DurationKeys): number {
+  const [name, unitMs] = keys.find(([key]) => values.isSet(key)) ?? keys.at(-1)!
+  const value = values.number(name)
+  if (value < 0 && value !== -1) throw new ConfigError(`invalid ${name} ${value}: -1 is no bound`)
+  return value === -1 ? -1 : value * unitMs
+}
+
+function nodeId(values: Values): number {
+  const old = values.number('broker.id')
+  if (values.isSet('node.id') || old === -1) {
+    const id = values.number('node.id')
+    if (old !== -1 && old !== id) {
+      throw new ConfigError(`node.id ${id} and broker.id ${old} differ: say node.id alone`)
+    }
+    return id
+  }
+  return old
+}
+
+function dataDirectories(values: Values): readonly string[] {
+  const listed = values.optional('log.dirs') as readonly string[] | null
+  const directories = listed === null || listed.length === 0 ? values.list('log.dir') : listed
+  if (directories.length !== 1 || directories[0] === '') {
+    throw new ConfigError('log.dirs must name one data directory: several are not served yet')
+  }
+  return directories
+}
+
+function ipOverrides(values: Values): ReadonlyMap<string, number> {
+  const text = (values.optional('max.connections.per.ip.overrides') as string | null) ?? ''
+  const overrides = new Map<string, number>()
+  for (const entry of text.split(',').filter(part => part.trim() !== '')) {
+    const [, address, count] = /^\s*(.+):(\d{1,10})\s*$/.exec(entry) ?? []
+    if (address === undefined) {
+      throw new ConfigError(
+        `invalid entry '${entry}' of max.connections.per.ip.overrides: say address:count`,
+      )
+    }
+    overrides.set(address, Number(count))
+  }
+  return overrides
+}
+
+function splitKnown(properties: ReadonlyMap<string, string>) {
+  const known: [ConfigKey, string][] = []
+  const unknown: string[] = []
+  for (const [name, text] of properties) {
+    const key = brokerKeys.get(name)
+    if (key !== undefined) known.push([key, text])
+    else unknown.push(name)
+  }
+  return { known, unknown }
+}
+
+/** One sentence for each meaning, not one for each key: a Kafka file names dozens. */
+function noticesOf(known: readonly [ConfigKey, string][], unknown: readonly string[]): string[] {
+  const changed = known.filter(([key, text]) => !isDefault(key, parseValue(key, text)))
+  const named = (meaning: ConfigKey['meaning']) =>
+    changed.filter(([key]) => key.meaning === meaning).map(([key]) => key.name)
+  const notices: string[] = []
+  const say = (names: readonly string[], rest: string) => {
+    if (names.length > 0) notices.push(`${names.join(', ')}: ${rest}`)
+  }
+  say(named('no-meaning'), 'no meaning here, ignored')
+  say(named('later'), 'kept, but the feature is not here yet: no effect')
+  say(unknown, 'not a key that this broker knows, ignored')
+  return notices
+}
+
+function isDefault(key: ConfigKey, value: ConfigValue): boolean {
+  // An empty value is how a properties file leaves a key unset.
+  return String(value) === '' || String(value) === String(defaultOf(key))
+}
