@@ -1,6 +1,25 @@
-/** Cluster metadata as this broker knows it. (skeleton) */
-import type { AliveValue, ConfigScope } from './keys.ts'
-import type { PartitionState, Usable } from './partition-state.ts'
+/**
+ * Cluster metadata as this broker knows it: the read side, in memory, at one revision.
+ *
+ * `image-feed.ts` gives it whole revisions of the store in order. It may lag by any amount: nothing
+ * rests on its freshness except availability. A topic shows once all its keys are there, for its
+ * name is written last; and it is gone with its name.
+ */
+import type { Entry, Report, StoreEvent } from '../io/io.ts'
+import {
+  type AliveValue,
+  type Codec,
+  type ConfigScope,
+  type ConfigsValue,
+  codecs,
+  type DeletedValue,
+  type KeyMeaning,
+  type LogEnd,
+  type PartitionValue,
+  parseKey,
+  type TopicInfoValue,
+} from './keys.ts'
+import type { PartitionState } from './partition-state.ts'
 
 export interface Topic {
   readonly name: string
@@ -14,13 +33,14 @@ export interface Topic {
 export interface Broker extends AliveValue {
   readonly brokerId: number
   readonly brokerEpoch: bigint
+  /** Id of the lease that its registration hangs on. */
+  readonly lease: bigint
+  /** The controller has taken its earlier registrations out of all partitions. */
   readonly admitted: boolean
   readonly stopping: boolean
-  /** Of the lease its registration hangs on. */
-  readonly lease: bigint
 }
 
-/** What one or more revisions changed. */
+/** What a batch of revisions changed. */
 export interface ImageChange {
   readonly revision: bigint
   /** Ids of topics that came, went, or have a partition that changed. */
@@ -31,25 +51,366 @@ export interface ImageChange {
   readonly controller: boolean
 }
 
-/** The read side: synchronous, in memory, at one revision. */
-export declare class Image {
-  /** Last revision applied. */
-  readonly revision: bigint
-  readonly clusterId: string | undefined
+/** A decoded value and when its key was made and last written. */
+export interface Known<T> {
+  readonly value: T
+  readonly createRevision: bigint
+  readonly modRevision: bigint
+  readonly lease: bigint
+}
+
+interface TopicParts {
+  info: Known<TopicInfoValue> | undefined
+  /** Set while a `by-name` key points here. */
+  name: string | undefined
+  readonly partitions: (Known<PartitionValue> | undefined)[]
+  /** What readers see; kept in step with `partitions`. */
+  shown: ShownTopic | undefined
+}
+
+interface ShownTopic extends Topic {
+  readonly partitions: PartitionState[]
+}
+
+interface BrokerParts {
+  alive: Known<AliveValue> | undefined
+  stopping: boolean
+  admitted: bigint | undefined
+  readonly logEnds: Map<number, readonly LogEnd[]>
+  shown: Broker | undefined
+}
+
+interface Touched {
+  topics: Set<string>
+  brokers: Set<number>
+  configs: Set<string>
+  controller: boolean
+}
+
+const internalTopics = new Set(['__consumer_offsets', '__transaction_state', '__share_group_state'])
+const noConfigs: ReadonlyMap<string, string> = new Map()
+
+export class Image {
+  readonly #report: Report
+  /** Revision of every key applied, of keys of other releases too: see `difference`. */
+  readonly #revisions = new Map<string, bigint>()
+  readonly #topics = new Map<string, TopicParts>()
+  readonly #shownTopics = new Map<string, ShownTopic>()
+  readonly #byName = new Map<string, Known<{ topicId: string }>>()
+  readonly #brokers = new Map<number, BrokerParts>()
+  readonly #configs = new Map<string, Known<ConfigsValue>>()
+  readonly #deleted = new Map<string, Known<DeletedValue>>()
+  readonly #single = new Map<'cluster' | 'controller' | 'controllerSeq', Known<unknown>>()
+  readonly #listeners = new Set<(change: ImageChange) => void>()
+  #revision = 0n
+  #partitionCount = 0
+
+  constructor(report: Report) {
+    this.#report = report
+  }
+
+  /** Last revision applied; 0 before the first. */
+  get revision(): bigint {
+    return this.#revision
+  }
+
+  get clusterId(): string | undefined {
+    return this.#known('cluster', codecs.cluster)?.value.clusterId
+  }
+
   /** Broker id of the controller; undefined while there is none. */
-  readonly controllerId: number | undefined
-  topicByName(name: string): Topic | undefined
-  topicById(topicId: string): Topic | undefined
-  topics(): Iterable<Topic>
-  topicCount: number
-  partitionCount: number
-  broker(brokerId: number): Broker | undefined
-  brokers(): Iterable<Broker>
+  get controllerId(): number | undefined {
+    return this.controller?.value.brokerId
+  }
+
+  /** Its createRevision is the controller epoch. */
+  get controller() {
+    return this.#known('controller', codecs.controller)
+  }
+
+  get controllerSeq() {
+    return this.#known('controllerSeq', codecs.controllerSeq)
+  }
+
+  get topicCount(): number {
+    return this.#byName.size
+  }
+
+  /** Of all topics, half-created ones too. */
+  get partitionCount(): number {
+    return this.#partitionCount
+  }
+
+  topicByName(name: string): Topic | undefined {
+    return this.#shownTopics.get(name)
+  }
+
+  topicById(topicId: string): Topic | undefined {
+    return this.#topics.get(topicId)?.shown
+  }
+
+  topics(): Iterable<Topic> {
+    return this.#shownTopics.values()
+  }
+
+  /** Ids of topics with keys of their own and no name: their creation was not finished. */
+  *unnamedTopics(): Iterable<string> {
+    for (const [topicId, parts] of this.#topics) {
+      if (parts.name === undefined) yield topicId
+    }
+  }
+
+  /** The state with the revision that a compare needs. */
+  partition(topicId: string, index: number): Known<PartitionValue> | undefined {
+    return this.#topics.get(topicId)?.partitions[index]
+  }
+
+  topicInfo(topicId: string): Known<TopicInfoValue> | undefined {
+    return this.#topics.get(topicId)?.info
+  }
+
+  /** Topics that are deleted while some replica may still have folders of them. */
+  deletedTopic(topicId: string): Known<DeletedValue> | undefined {
+    return this.#deleted.get(topicId)
+  }
+
+  deletedTopics(): Iterable<[topicId: string, deleted: Known<DeletedValue>]> {
+    return this.#deleted
+  }
+
+  broker(brokerId: number): Broker | undefined {
+    return this.#brokers.get(brokerId)?.shown
+  }
+
+  *brokers(): Iterable<Broker> {
+    for (const { shown } of this.#brokers.values()) {
+      if (shown !== undefined) yield shown
+    }
+  }
+
+  /** Broker epoch of a broker that is alive, admitted at that epoch and not stopping. */
+  readonly usable = (brokerId: number): bigint | undefined => {
+    const broker = this.broker(brokerId)
+    return broker?.admitted && !broker.stopping ? broker.brokerEpoch : undefined
+  };
+
+  /** What a broker says of its damaged logs, at its present epoch. */
+  *logEnds(brokerId: number): Iterable<LogEnd> {
+    for (const chunk of this.#brokers.get(brokerId)?.logEnds.values() ?? []) yield* chunk
+  }
+
   /** Overrides of one topic, or of a broker; '' is the default of all brokers. */
-  configs(type: ConfigScope, name: string): ReadonlyMap<string, string>
-  readonly usable: Usable
-  /** Called after each applied batch; a listener must not throw. Answers how to unsubscribe. */
-  subscribe(listener: (change: ImageChange) => void): () => void
-  /** Resolves once `revision` is applied; rejects with REQUEST_TIMED_OUT at the monotonic deadline. */
-  reached(revision: bigint, deadlineMs: number): Promise<void>
+  configs(scope: ConfigScope, name: string): ReadonlyMap<string, string> {
+    return this.#configs.get(`${scope}/${name}`)?.value.entries ?? noConfigs
+  }
+
+  configsEntry(scope: ConfigScope, name: string): Known<ConfigsValue> | undefined {
+    return this.#configs.get(`${scope}/${name}`)
+  }
+
+  /** Called after each batch; a listener must not throw. Answers how to unsubscribe. */
+  subscribe(listener: (change: ImageChange) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** All changes of one or more whole revisions, up to `revision`. */
+  apply(events: readonly StoreEvent[], revision: bigint): void {
+    const touched: Touched = {
+      topics: new Set(),
+      brokers: new Set(),
+      configs: new Set(),
+      controller: false,
+    }
+    for (const event of events) this.#applyEvent(event, touched)
+    for (const topicId of touched.topics) this.#showTopic(topicId)
+    for (const brokerId of touched.brokers) this.#showBroker(brokerId)
+    this.#revision = revision
+    for (const listener of [...this.#listeners]) listener({ revision, ...touched })
+  }
+
+  /** The events that turn this image into one that was read whole at `revision`. */
+  difference(entries: readonly Entry[], revision: bigint): StoreEvent[] {
+    const present = new Set(entries.map(({ key }) => key))
+    const gone = [...this.#revisions.keys()].filter(key => !present.has(key))
+    return [
+      ...gone.map(key => ({ type: 'delete', key, modRevision: revision }) as const),
+      ...entries.map(entry => ({ type: 'put', entry }) as const),
+    ]
+  }
+
+  #known<T>(kind: 'cluster' | 'controller' | 'controllerSeq', _codec: Codec<T>) {
+    return this.#single.get(kind) as Known<T> | undefined
+  }
+
+  #applyEvent(event: StoreEvent, touched: Touched): void {
+    const key = event.type === 'put' ? event.entry.key : event.key
+    const modRevision = event.type === 'put' ? event.entry.modRevision : event.modRevision
+    const known = this.#revisions.get(key)
+    if (known !== undefined && modRevision <= known) return
+    if (event.type === 'put') this.#revisions.set(key, modRevision)
+    else this.#revisions.delete(key)
+    const meaning = parseKey(key)
+    if (meaning === undefined) return
+    try {
+      this.#route(meaning, event.type === 'put' ? event.entry : undefined, touched)
+    } catch (error) {
+      // The value before it stays: a key nobody here can read must not look like a deleted one.
+      this.#report.error({ key, error }, 'ignored a value of the metadata store')
+    }
+  }
+
+  #route(meaning: KeyMeaning, entry: Entry | undefined, touched: Touched): void {
+    switch (meaning.kind) {
+      case 'producerIds':
+        return
+      case 'cluster':
+      case 'controller':
+      case 'controllerSeq':
+        set(this.#single, meaning.kind, known(entry, codecs[meaning.kind] as Codec<unknown>))
+        if (meaning.kind === 'controller') touched.controller = true
+        return
+      case 'deleted':
+        set(this.#deleted, meaning.topicId, known(entry, codecs.deleted))
+        touched.topics.add(meaning.topicId)
+        return
+      case 'configs': {
+        const name = `${meaning.scope}/${meaning.name}`
+        set(this.#configs, name, known(entry, codecs.configs))
+        touched.configs.add(name)
+        return
+      }
+      case 'byName':
+        this.#applyName(meaning.name, known(entry, codecs.byName), touched)
+        return
+      case 'info':
+        this.#parts(meaning.topicId).info = known(entry, codecs.info)
+        touched.topics.add(meaning.topicId)
+        return
+      case 'partition':
+        this.#applyPartition(meaning.topicId, meaning.index, known(entry, codecs.partition))
+        touched.topics.add(meaning.topicId)
+        return
+      case 'alive':
+      case 'stopping':
+      case 'admitted':
+      case 'logEnds':
+        this.#applyBroker(meaning, entry)
+        touched.brokers.add(meaning.brokerId)
+    }
+  }
+
+  #applyName(name: string, value: Known<{ topicId: string }> | undefined, touched: Touched): void {
+    const before = this.#byName.get(name)?.value.topicId
+    set(this.#byName, name, value)
+    for (const topicId of [before, value?.value.topicId]) {
+      if (topicId === undefined) continue
+      this.#parts(topicId).name = topicId === value?.value.topicId ? name : undefined
+      touched.topics.add(topicId)
+    }
+  }
+
+  #applyPartition(topicId: string, index: number, value: Known<PartitionValue> | undefined): void {
+    const parts = this.#parts(topicId)
+    const before = parts.partitions[index]
+    parts.partitions[index] = value
+    this.#partitionCount += (value === undefined ? 0 : 1) - (before === undefined ? 0 : 1)
+    if (value !== undefined && parts.shown !== undefined)
+      parts.shown.partitions[index] = value.value
+  }
+
+  #applyBroker(
+    meaning: KeyMeaning & { kind: 'alive' | 'stopping' | 'admitted' | 'logEnds' },
+    entry: Entry | undefined,
+  ): void {
+    let parts = this.#brokers.get(meaning.brokerId)
+    if (parts === undefined) {
+      parts = {
+        alive: undefined,
+        stopping: false,
+        admitted: undefined,
+        logEnds: new Map(),
+        shown: undefined,
+      }
+      this.#brokers.set(meaning.brokerId, parts)
+    }
+    switch (meaning.kind) {
+      case 'alive':
+        parts.alive = known(entry, codecs.alive)
+        return
+      case 'stopping':
+        parts.stopping = entry !== undefined
+        return
+      case 'admitted':
+        parts.admitted = known(entry, codecs.admitted)?.value.brokerEpoch
+        return
+      case 'logEnds':
+        set(parts.logEnds, meaning.chunk, known(entry, codecs.logEnds)?.value.ends)
+    }
+  }
+
+  #parts(topicId: string): TopicParts {
+    let parts = this.#topics.get(topicId)
+    if (parts === undefined) {
+      parts = { info: undefined, name: undefined, partitions: [], shown: undefined }
+      this.#topics.set(topicId, parts)
+    }
+    return parts
+  }
+
+  /** Decides whether a topic can be seen, and with how many partitions. */
+  #showTopic(topicId: string): void {
+    const parts = this.#topics.get(topicId)
+    if (parts === undefined) return
+    const { name, info, partitions } = parts
+    const count = info?.value.partitionCount ?? 0
+    const isWhole = name !== undefined && info !== undefined && hasAll(partitions, count)
+    if (!isWhole) {
+      if (parts.shown !== undefined && this.#shownTopics.get(parts.shown.name) === parts.shown) {
+        this.#shownTopics.delete(parts.shown.name)
+      }
+      parts.shown = undefined
+      const isEmpty = info === undefined && name === undefined && partitions.every(p => !p)
+      if (isEmpty) this.#topics.delete(topicId)
+      return
+    }
+    if (parts.shown?.partitions.length === count) return
+    const states = partitions.slice(0, count).map(partition => partition!.value)
+    parts.shown = { name, topicId, partitions: states, internal: internalTopics.has(name) }
+    this.#shownTopics.set(name, parts.shown)
+  }
+
+  #showBroker(brokerId: number): void {
+    const parts = this.#brokers.get(brokerId)
+    if (parts === undefined) return
+    parts.shown =
+      parts.alive === undefined
+        ? undefined
+        : {
+            ...parts.alive.value,
+            brokerId,
+            brokerEpoch: parts.alive.createRevision,
+            lease: parts.alive.lease,
+            admitted: parts.admitted === parts.alive.createRevision,
+            stopping: parts.stopping,
+          }
+  }
+}
+
+function known<T>(entry: Entry | undefined, codec: Codec<T>): Known<T> | undefined {
+  if (entry === undefined) return undefined
+  const { createRevision, modRevision, lease } = entry
+  return { value: codec.decode(entry.value), createRevision, modRevision, lease }
+}
+
+function set<K, V>(map: Map<K, V>, key: K, value: V | undefined): void {
+  if (value === undefined) map.delete(key)
+  else map.set(key, value)
+}
+
+function hasAll(partitions: readonly unknown[], count: number): boolean {
+  for (let index = 0; index < count; index++) {
+    if (partitions[index] === undefined) return false
+  }
+  return true
 }

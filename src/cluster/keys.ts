@@ -13,6 +13,9 @@ const prefix = '/ottla/v1/'
 /** All of it. */
 export const everything = prefix
 
+/** In the place of a broker id: the default of all brokers. */
+const everyBroker = 'default'
+
 /** Paths of the keys; names and ids are put in as they are: see `parseKey`. */
 export const keys = {
   cluster: `${prefix}cluster`,
@@ -27,7 +30,9 @@ export const keys = {
   info: (topicId: string) => `${prefix}topics/${topicId}/info`,
   partition: (topicId: string, index: number) => `${prefix}topics/${topicId}/p/${index}`,
   topic: (topicId: string) => `${prefix}topics/${topicId}/`,
-  configs: (type: ConfigScope, name: string) => `${prefix}configs/${type}/${name}`,
+  /** Name '' of a broker is the default of all brokers. */
+  configs: (scope: ConfigScope, name: string) =>
+    `${prefix}configs/${scope}/${name === '' ? everyBroker : name}`,
   deleted: (topicId: string) => `${prefix}deleted/${topicId}`,
 }
 
@@ -95,4 +100,240 @@ export interface LogEnd {
   readonly endOffset: number
 }
 
+export interface LogEndsValue extends Stored {
+  readonly ends: readonly LogEnd[]
+}
+
+export interface ConfigsValue extends Stored {
+  readonly entries: ReadonlyMap<string, string>
+}
+
+export interface NameValue extends Stored {
+  readonly topicId: string
+}
+
+export interface NextProducerIdValue extends Stored {
+  readonly next: number
+}
+
+/** Kept while a replica may still have folders of the topic. */
+export interface DeletedValue extends Stored {
+  readonly deletedMs: number
+  /** Brokers that did not report their folders gone. */
+  readonly waiting: readonly number[]
+}
+
 export type PartitionValue = PartitionState & Stored
+
+/** A value that is not what this release can read. */
+export class StoredValueError extends Error {
+  override readonly name = 'StoredValueError'
+}
+
+interface Field<T> {
+  read(json: unknown): T
+  write(value: T): unknown
+}
+
+/** Reads and writes one kind of value. */
+export interface Codec<T> {
+  /** Throws StoredValueError. */
+  decode(bytes: Uint8Array): T
+  encode(value: T): Uint8Array
+}
+
+function field<T>(
+  is: (json: unknown) => boolean,
+  read: (json: never) => T,
+  write: (value: T) => unknown,
+): Field<T> {
+  return {
+    read(json) {
+      if (!is(json)) throw new StoredValueError(`unexpected ${JSON.stringify(json) ?? 'absence'}`)
+      return read(json as never)
+    },
+    write,
+  }
+}
+
+const same = <T>(value: T) => value
+const text = field<string>(json => typeof json === 'string', same, same)
+const whole = field<number>(Number.isSafeInteger, same, same)
+const flag = field<boolean>(json => typeof json === 'boolean', same, same)
+const epoch = field<bigint>(
+  json => typeof json === 'string' && /^\d{1,19}$/.test(json),
+  (json: string) => BigInt(json),
+  String,
+)
+
+function list<T>(element: Field<T>): Field<readonly T[]> {
+  return field(
+    Array.isArray,
+    (json: unknown[]) => json.map(element.read),
+    values => values.map(element.write),
+  )
+}
+
+function nullable<T>(inner: Field<T>): Field<T | null> {
+  return {
+    read: json => (json === null ? null : inner.read(json)),
+    write: value => (value === null ? null : inner.write(value)),
+  }
+}
+
+function record<T extends object>(fields: { readonly [K in keyof T]-?: Field<T[K]> }): Field<T> {
+  const names = Object.keys(fields) as (keyof T & string)[]
+  return field(
+    json => typeof json === 'object' && json !== null && !Array.isArray(json),
+    (json: Record<string, unknown>) =>
+      Object.fromEntries(names.map(name => [name, fields[name].read(json[name])])) as T,
+    value => Object.fromEntries(names.map(name => [name, fields[name].write(value[name])])),
+  )
+}
+
+const member: Field<Member> = field(
+  json => Array.isArray(json) && json.length === 2,
+  ([id, at]: [unknown, unknown]) => [whole.read(id), epoch.read(at)] as const,
+  ([id, at]) => [id, String(at)],
+)
+const by: Field<By> = field(
+  json => Array.isArray(json) && json.length === 2,
+  ([incarnation, request]: [unknown, unknown]) =>
+    [text.read(incarnation), whole.read(request)] as const,
+  same,
+)
+const textMap: Field<ReadonlyMap<string, string>> = field(
+  json => typeof json === 'object' && json !== null && !Array.isArray(json),
+  (json: object) => new Map(Object.entries(json).map(([key, value]) => [key, text.read(value)])),
+  map => Object.fromEntries(map),
+)
+
+/** A value of its own key: its fields, and around them `version`, `by` and what is unknown. */
+function stored<T extends Stored>(
+  fields: {
+    readonly [K in keyof Omit<T, keyof Stored>]-?: Field<Omit<T, keyof Stored>[K]>
+  },
+): Codec<T> {
+  const known = new Set<string>([...Object.keys(fields), 'by', 'version'])
+  const inner = record(fields as never)
+  return {
+    decode(bytes) {
+      try {
+        const json = JSON.parse(new TextDecoder().decode(bytes))
+        const value: object = inner.read(json)
+        const unknown = Object.entries(json).filter(([name]) => !known.has(name))
+        return {
+          ...value,
+          ...(json.by === undefined ? {} : { by: by.read(json.by) }),
+          ...(unknown.length === 0 ? {} : { unknown: Object.fromEntries(unknown) }),
+        } as unknown as T
+      } catch (error) {
+        throw new StoredValueError('unreadable value in the metadata store', { cause: error })
+      }
+    },
+    encode(value) {
+      const json = {
+        ...value.unknown,
+        version: 1,
+        ...(inner.write(value as never) as object),
+        ...(value.by === undefined ? {} : { by: value.by }),
+      }
+      return new TextEncoder().encode(JSON.stringify(json))
+    },
+  }
+}
+
+const listener = record<AdvertisedListener>({ name: text, host: text, port: whole, protocol: text })
+const logEnd = record<LogEnd>({ topicId: text, index: whole, lastEpoch: whole, endOffset: whole })
+
+/** Of each kind of key. */
+export const codecs = {
+  cluster: stored<ClusterValue>({ clusterId: text, formatVersion: whole }),
+  controller: stored<ControllerValue>({ brokerId: whole, brokerEpoch: epoch }),
+  controllerSeq: stored<ControllerSeqValue>({ controllerEpoch: epoch, request: whole }),
+  producerIds: stored<NextProducerIdValue>({ next: whole }),
+  alive: stored<AliveValue>({
+    incarnation: text,
+    directories: list(text),
+    listeners: list(listener),
+    rack: nullable(text),
+    previousEpoch: nullable(epoch),
+    lossless: flag,
+  }),
+  stopping: stored<Stored>({}),
+  admitted: stored<AdmittedValue>({ brokerEpoch: epoch }),
+  logEnds: stored<LogEndsValue>({ ends: list(logEnd) }),
+  byName: stored<NameValue>({ topicId: text }),
+  info: stored<TopicInfoValue>({ name: text, partitionCount: whole, createdMs: whole }),
+  partition: stored<PartitionValue>({
+    leader: nullable(member),
+    leaderEpoch: whole,
+    partitionEpoch: whole,
+    minIsr: whole,
+    replicas: list(whole),
+    isr: list(member),
+    elr: list(member),
+    lastKnown: list(whole),
+    adding: list(whole),
+    removing: list(whole),
+  }),
+  configs: stored<ConfigsValue>({ entries: textMap }),
+  deleted: stored<DeletedValue>({ deletedMs: whole, waiting: list(whole) }),
+}
+
+/** What a key is about; undefined for keys of other releases. */
+export type KeyMeaning =
+  | { readonly kind: 'cluster' | 'controller' | 'controllerSeq' | 'producerIds' }
+  | { readonly kind: 'alive' | 'stopping' | 'admitted'; readonly brokerId: number }
+  | { readonly kind: 'logEnds'; readonly brokerId: number; readonly chunk: number }
+  | { readonly kind: 'byName'; readonly name: string }
+  | { readonly kind: 'info' | 'deleted'; readonly topicId: string }
+  | { readonly kind: 'partition'; readonly topicId: string; readonly index: number }
+  | { readonly kind: 'configs'; readonly scope: ConfigScope; readonly name: string }
+
+/** The inverse of `keys`. */
+export function parseKey(key: string): KeyMeaning | undefined {
+  if (!key.startsWith(prefix)) return undefined
+  const [first, second, third, fourth, ...more] = key.slice(prefix.length).split('/')
+  if (second === undefined) {
+    if (first === 'cluster' || first === 'controller') return { kind: first }
+    return first === 'controller-seq' ? { kind: 'controllerSeq' } : undefined
+  }
+  if (more.length > 0) return undefined
+  switch (first) {
+    case 'producer-ids':
+      return second === 'next' && third === undefined ? { kind: 'producerIds' } : undefined
+    case 'deleted':
+      return third === undefined ? { kind: 'deleted', topicId: second } : undefined
+    case 'brokers':
+      return parseBrokerKey(Number(second), third, fourth)
+    case 'configs': {
+      if ((second !== 'topic' && second !== 'broker') || third === undefined) return undefined
+      const isDefault = second === 'broker' && third === everyBroker
+      return { kind: 'configs', scope: second, name: isDefault ? '' : third }
+    }
+    case 'topics':
+      if (third === undefined) return undefined
+      if (second === 'by-name') return { kind: 'byName', name: third }
+      if (third === 'info') return { kind: 'info', topicId: second }
+      return third === 'p' && fourth !== undefined
+        ? { kind: 'partition', topicId: second, index: Number(fourth) }
+        : undefined
+    default:
+      return undefined
+  }
+}
+
+function parseBrokerKey(
+  brokerId: number,
+  part: string | undefined,
+  chunk: string | undefined,
+): KeyMeaning | undefined {
+  if (part === 'log-ends' && chunk !== undefined) {
+    return { kind: 'logEnds', brokerId, chunk: Number(chunk) }
+  }
+  if (chunk !== undefined) return undefined
+  return part === 'alive' || part === 'stopping' || part === 'admitted'
+    ? { kind: part, brokerId }
+    : undefined
+}

@@ -1,0 +1,114 @@
+/**
+ * Keeps the image in step with the metadata store.
+ *
+ * It reads everything at one revision R, then watches from R + 1 and applies whole revisions in
+ * order. A watch whose history is gone is answered by reading all again and applying the
+ * difference; one that broke is opened again after the last revision applied.
+ */
+import type { Io, MetadataStore, StoreEvent, Watch } from '../io/io.ts'
+import { KafkaError } from '../protocol/errors.ts'
+import type { Image } from './image.ts'
+import { everything } from './keys.ts'
+
+const retryMs = 200
+
+interface Waiter {
+  readonly revision: bigint
+  readonly resolve: () => void
+}
+
+export class ImageFeed {
+  readonly #io: Io
+  readonly #store: MetadataStore
+  readonly #image: Image
+  #watch: Watch | undefined
+  #waiters: Waiter[] = []
+  #isClosed = false
+  #cancelRetry = () => {}
+
+  constructor(io: Io, store: MetadataStore, image: Image) {
+    this.#io = io
+    this.#store = store
+    this.#image = image
+  }
+
+  /** Resolves when the image is whole for the first time; keeps trying while the store is away. */
+  async start(): Promise<void> {
+    await this.#readAll()
+  }
+
+  close(): void {
+    this.#isClosed = true
+    this.#watch?.close()
+    this.#cancelRetry()
+  }
+
+  /** Resolves once `revision` is applied; rejects with REQUEST_TIMED_OUT at the monotonic deadline. */
+  reached(revision: bigint, deadlineMs: number): Promise<void> {
+    if (this.#image.revision >= revision) return Promise.resolve()
+    return new Promise((resolve, reject) => {
+      const waiter: Waiter = {
+        revision,
+        resolve: () => {
+          timer.cancel()
+          resolve()
+        },
+      }
+      const timer = this.#io.clock.timer(this.#remainingMs(deadlineMs), () => {
+        this.#waiters = this.#waiters.filter(other => other !== waiter)
+        reject(new KafkaError('REQUEST_TIMED_OUT', 'metadata is behind'))
+      })
+      this.#waiters.push(waiter)
+    })
+  }
+
+  #remainingMs(deadlineMs: number): number {
+    return Math.max(0, deadlineMs - this.#io.clock.monotonicMs())
+  }
+
+  async #readAll(): Promise<void> {
+    while (!this.#isClosed) {
+      try {
+        const { entries, revision } = await this.#store.get({ prefix: everything })
+        if (this.#isClosed) return
+        this.#apply(this.#image.difference(entries, revision), revision)
+        this.#openWatch()
+        return
+      } catch (error) {
+        this.#io.report.warn({ error }, 'could not read the metadata store, trying again')
+        await new Promise<void>(resolve => this.#retryLater(resolve))
+      }
+    }
+  }
+
+  #openWatch(): void {
+    if (this.#isClosed) return
+    const watch = this.#store.watch({ prefix: everything }, this.#image.revision + 1n, {
+      events: (batch, revision) => {
+        if (this.#watch === watch) this.#apply(batch, revision)
+      },
+      compacted: revision => {
+        this.#io.report.warn({ revision }, 'metadata history is gone, reading all again')
+        void this.#readAll()
+      },
+      broken: error => {
+        this.#io.report.warn({ error }, 'the watch of the metadata store broke')
+        this.#retryLater(() => this.#openWatch())
+      },
+    })
+    this.#watch = watch
+  }
+
+  #retryLater(run: () => void): void {
+    const timer = this.#io.clock.timer(retryMs, run)
+    this.#cancelRetry = () => timer.cancel()
+  }
+
+  #apply(events: readonly StoreEvent[], revision: bigint): void {
+    this.#image.apply(events, revision)
+    const due = this.#waiters.filter(waiter => waiter.revision <= revision)
+    if (due.length === 0) return
+    this.#waiters = this.#waiters.filter(waiter => waiter.revision > revision)
+    for (const waiter of due) waiter.resolve()
+  }
+}
