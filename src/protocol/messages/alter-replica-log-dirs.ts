@@ -1,0 +1,34 @@
+import { array, type Incoming, int16, int32, message, type Outgoing, string } from '../schema.ts'
+
+/** AlterReplicaLogDirsRequest. */
+export const alterReplicaLogDirsRequest = message(
+  'AlterReplicaLogDirsRequest',
+  { apiKey: 34, versions: '1-2', flexible: '2+' },
+  {
+    dirs: array({
+      path: string(),
+      topics: array({
+        name: string(),
+        partitions: array(int32()),
+      }),
+    }),
+  },
+)
+export type AlterReplicaLogDirsRequest = Incoming<typeof alterReplicaLogDirsRequest>
+
+/** AlterReplicaLogDirsResponse. */
+export const alterReplicaLogDirsResponse = message(
+  'AlterReplicaLogDirsResponse',
+  { apiKey: 34, versions: '1-2', flexible: '2+' },
+  {
+    throttleTimeMs: int32({ default: 0 }),
+    results: array({
+      topicName: string(),
+      partitions: array({
+        partitionIndex: int32(),
+        errorCode: int16(),
+      }),
+    }),
+  },
+)
+export type AlterReplicaLogDirsResponse = Outgoing<typeof alterReplicaLogDirsResponse>

@@ -1,0 +1,47 @@
+import {
+  array,
+  type Incoming,
+  int8,
+  int16,
+  int32,
+  message,
+  type Outgoing,
+  string,
+} from '../schema.ts'
+
+/** ElectLeadersRequest. */
+export const electLeadersRequest = message(
+  'ElectLeadersRequest',
+  { apiKey: 43, versions: '0-2', flexible: '2+' },
+  {
+    electionType: int8({ versions: '1+' }),
+    topicPartitions: array(
+      {
+        topic: string(),
+        partitions: array(int32()),
+      },
+      { nullable: '0+' },
+    ),
+    timeoutMs: int32({ default: 60000 }),
+  },
+)
+export type ElectLeadersRequest = Incoming<typeof electLeadersRequest>
+
+/** ElectLeadersResponse. */
+export const electLeadersResponse = message(
+  'ElectLeadersResponse',
+  { apiKey: 43, versions: '0-2', flexible: '2+' },
+  {
+    throttleTimeMs: int32({ default: 0 }),
+    errorCode: int16({ versions: '1+' }),
+    replicaElectionResults: array({
+      topic: string(),
+      partitionResult: array({
+        partitionId: int32(),
+        errorCode: int16(),
+        errorMessage: string({ nullable: '0+' }),
+      }),
+    }),
+  },
+)
+export type ElectLeadersResponse = Outgoing<typeof electLeadersResponse>

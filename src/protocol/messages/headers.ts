@@ -1,0 +1,24 @@
+import { type Incoming, int16, int32, message, string } from '../schema.ts'
+
+/** RequestHeader. */
+export const requestHeader = message(
+  'RequestHeader',
+  { type: 'header', versions: '1-2', flexible: '2+' },
+  {
+    requestApiKey: int16(),
+    requestApiVersion: int16(),
+    correlationId: int32(),
+    clientId: string({ nullable: '1+', flexible: 'none' }),
+  },
+)
+export type RequestHeader = Incoming<typeof requestHeader>
+
+/** ResponseHeader. */
+export const responseHeader = message(
+  'ResponseHeader',
+  { type: 'header', versions: '0-1', flexible: '1+' },
+  {
+    correlationId: int32(),
+  },
+)
+export type ResponseHeader = Incoming<typeof responseHeader>

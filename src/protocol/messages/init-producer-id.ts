@@ -1,0 +1,40 @@
+import {
+  bool,
+  type Incoming,
+  int16,
+  int32,
+  int64,
+  message,
+  type Outgoing,
+  string,
+} from '../schema.ts'
+
+/** InitProducerIdRequest. */
+export const initProducerIdRequest = message(
+  'InitProducerIdRequest',
+  { apiKey: 22, versions: '0-6', flexible: '2+', latestUnstable: true },
+  {
+    transactionalId: string({ nullable: '0+' }),
+    transactionTimeoutMs: int32(),
+    producerId: int64({ versions: '3+', default: -1 }),
+    producerEpoch: int16({ versions: '3+', default: -1 }),
+    enable2Pc: bool({ versions: '6+', default: false }),
+    keepPreparedTxn: bool({ versions: '6+', default: false }),
+  },
+)
+export type InitProducerIdRequest = Incoming<typeof initProducerIdRequest>
+
+/** InitProducerIdResponse. */
+export const initProducerIdResponse = message(
+  'InitProducerIdResponse',
+  { apiKey: 22, versions: '0-6', flexible: '2+' },
+  {
+    throttleTimeMs: int32({ ignorable: true }),
+    errorCode: int16(),
+    producerId: int64({ default: -1 }),
+    producerEpoch: int16(),
+    ongoingTxnProducerId: int64({ versions: '6+', default: -1 }),
+    ongoingTxnProducerEpoch: int16({ versions: '6+', default: -1 }),
+  },
+)
+export type InitProducerIdResponse = Outgoing<typeof initProducerIdResponse>

@@ -1,0 +1,47 @@
+import {
+  array,
+  type Incoming,
+  int16,
+  int32,
+  int64,
+  message,
+  type Outgoing,
+  string,
+} from '../schema.ts'
+
+/** OffsetForLeaderEpochRequest. */
+export const offsetForLeaderEpochRequest = message(
+  'OffsetForLeaderEpochRequest',
+  { apiKey: 23, versions: '2-4', flexible: '4+' },
+  {
+    replicaId: int32({ versions: '3+', default: -2, ignorable: true }),
+    topics: array({
+      topic: string(),
+      partitions: array({
+        partition: int32(),
+        currentLeaderEpoch: int32({ default: -1, ignorable: true }),
+        leaderEpoch: int32(),
+      }),
+    }),
+  },
+)
+export type OffsetForLeaderEpochRequest = Incoming<typeof offsetForLeaderEpochRequest>
+
+/** OffsetForLeaderEpochResponse. */
+export const offsetForLeaderEpochResponse = message(
+  'OffsetForLeaderEpochResponse',
+  { apiKey: 23, versions: '2-4', flexible: '4+' },
+  {
+    throttleTimeMs: int32({ ignorable: true }),
+    topics: array({
+      topic: string(),
+      partitions: array({
+        errorCode: int16(),
+        partition: int32(),
+        leaderEpoch: int32({ default: -1, ignorable: true }),
+        endOffset: int64({ default: -1 }),
+      }),
+    }),
+  },
+)
+export type OffsetForLeaderEpochResponse = Outgoing<typeof offsetForLeaderEpochResponse>

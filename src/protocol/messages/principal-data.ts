@@ -1,0 +1,13 @@
+import { bool, type Incoming, message, string } from '../schema.ts'
+
+/** DefaultPrincipalData. */
+export const defaultPrincipalData = message(
+  'DefaultPrincipalData',
+  { versions: '0', flexible: '0+' },
+  {
+    type: string(),
+    name: string(),
+    tokenAuthenticated: bool(),
+  },
+)
+export type DefaultPrincipalData = Incoming<typeof defaultPrincipalData>
