@@ -1,0 +1,118 @@
+/**
+ * Hop 2: from the bytes of a request to the bytes of its answer. Needs no socket.
+ *
+ * A refusal (KafkaError) that a handler lets through, and anything unforeseen, becomes an answer in
+ * the form of that API, so a client is never left waiting. Only what cannot be read as a request
+ * closes the connection: a malformed frame, an API or version that ApiVersions does not list.
+ */
+import { decode } from '../protocol/compile.ts'
+import { errorCode, KafkaError } from '../protocol/errors.ts'
+import { decodeRequestHeader, encodeResponse, type RequestHeader } from '../protocol/frame.ts'
+import type { Fields, IncomingFields, Message, OutgoingFields } from '../protocol/schema.ts'
+import {
+  CloseConnection,
+  type ConnectionFacts,
+  type Domain,
+  type Failure,
+  type NoResponse,
+  noResponse,
+  RequestContext,
+  type ServerState,
+} from './context.ts'
+import { apiVersionsKey, unsupportedApiVersions } from './handlers/api-versions.ts'
+
+/** One API that this broker serves. */
+export interface Api<Q extends Fields = Fields, R extends Fields = Fields> {
+  readonly request: Message<Q>
+  readonly response: Message<R>
+  /** All that fixes the order of requests happens before its first await. */
+  handle(ctx: RequestContext, request: IncomingFields<Q>): Promise<OutgoingFields<R> | NoResponse>
+  /** The answer when the whole request failed. */
+  fail(request: IncomingFields<Q>, failure: Failure, version: number): OutgoingFields<R>
+  /** Lowest version that ApiVersions lists; the request's own by default. */
+  readonly listedMin: number
+  /** Its answers are large: the next request of the connection waits until this one is answered. */
+  readonly isAlone: boolean
+}
+
+export class Dispatcher {
+  readonly #apis: ReadonlyMap<number, Api>
+  readonly #domain: Domain
+  readonly #server: ServerState
+  /** Requests that ended in an exception nobody foresaw. */
+  unforeseen = 0
+
+  constructor(apis: readonly Api[], domain: Domain, server: ServerState) {
+    this.#apis = new Map(apis.map(api => [api.request.apiKey!, api]))
+    this.#domain = domain
+    this.#server = server
+  }
+
+  /** Whether the next request of the connection has to wait for the answer of this one. */
+  isAlone(frame: Uint8Array): boolean {
+    return this.#apis.get((frame[0]! << 8) | frame[1]!)?.isAlone ?? false
+  }
+
+  /**
+   * Handles one frame (without its size); what fixes the order has happened when it returns its
+   * promise. Resolves to the answer with its size in front, or undefined when none is wanted.
+   * Rejects (DecodeError, CloseConnection) when the connection is to be closed.
+   */
+  async dispatch(
+    frame: Uint8Array,
+    connection: ConnectionFacts,
+  ): Promise<Uint8Array[] | undefined> {
+    const header = decodeRequestHeader(frame)
+    const api = this.#apis.get(header.apiKey)
+    if (api === undefined) throw new CloseConnection(`API ${header.apiKey} is not served`)
+    const { first, last } = api.request.versions
+    if (header.apiVersion < first || header.apiVersion > last) {
+      if (header.apiKey === apiVersionsKey) {
+        return encodeResponse(api.response, 0, header.correlationId, unsupportedApiVersions(api))
+      }
+      throw new CloseConnection(`${api.request.name} v${header.apiVersion} is not served`)
+    }
+    const request = decode(api.request, header.apiVersion, frame, header.bodyOffset)
+    const ctx = new RequestContext(this.#domain, this.#server, connection, header)
+    const response = await this.#handle(api, ctx, request)
+    if (response === noResponse) return undefined
+    return this.#encode(api, header, request, response)
+  }
+
+  async #handle(api: Api, ctx: RequestContext, request: IncomingFields<Fields>) {
+    try {
+      return await api.handle(ctx, request)
+    } catch (error) {
+      if (error instanceof CloseConnection) throw error
+      return api.fail(request, this.#failure(api, ctx.header, error), ctx.version)
+    }
+  }
+
+  #encode(
+    api: Api,
+    header: RequestHeader,
+    request: IncomingFields<Fields>,
+    response: OutgoingFields<Fields>,
+  ): Uint8Array[] {
+    const { apiVersion, correlationId } = header
+    try {
+      return encodeResponse(api.response, apiVersion, correlationId, response)
+    } catch (error) {
+      const failure = api.fail(request, this.#failure(api, header, error), apiVersion)
+      return encodeResponse(api.response, apiVersion, correlationId, failure)
+    }
+  }
+
+  #failure(api: Api, header: RequestHeader, error: unknown): Failure {
+    if (error instanceof KafkaError) {
+      return { errorCode: error.code, errorMessage: error.message }
+    }
+    this.unforeseen++
+    const stack = error instanceof Error ? error.stack : String(error)
+    this.#domain.io.report.error(
+      { api: api.request.name, version: header.apiVersion, clientId: header.clientId, stack },
+      'a request failed unexpectedly',
+    )
+    return { errorCode: errorCode('UNKNOWN_SERVER_ERROR'), errorMessage: null }
+  }
+}
