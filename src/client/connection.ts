@@ -1,0 +1,307 @@
+/**
+ * One connection to a broker, as its client.
+ *
+ * It begins with ApiVersions: from then on each request goes in the highest version that both sides
+ * know. Requests are pipelined; a broker answers in order, so the answer that comes is always that
+ * of the oldest request, and its correlation id proves it. A request that passes its deadline takes
+ * the connection with it: nothing behind it could be answered any more, and a late answer must never
+ * be taken for that of another request. After the first error every request fails with that error.
+ */
+import type { Io, Socket, Timer } from '../io/io.ts'
+import { errorName, KafkaError } from '../protocol/errors.ts'
+import { decodeResponse, encodeRequest } from '../protocol/frame.ts'
+import { apiVersionsRequest, apiVersionsResponse } from '../protocol/messages/api-versions.ts'
+import type { Fields, IncomingFields, Message, OutgoingFields } from '../protocol/schema.ts'
+
+/** Why there is no answer: the broker may or may not have done what was asked. */
+export class ConnectionError extends Error {
+  override readonly name = 'ConnectionError'
+  readonly code: 'REFUSED' | 'CLOSED' | 'TIMED_OUT' | 'BAD_ANSWER'
+
+  constructor(code: ConnectionError['code'], message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+}
+
+export interface ConnectionOptions {
+  readonly host: string
+  readonly port: number
+  readonly clientId: string
+  /** Monotonic: until then the connection is open and its versions are known, or `open` rejects. */
+  readonly deadlineMs: number
+  /** The largest answer taken; before it arrives no memory is taken for it. Default 128 MiB. */
+  readonly maxFrameBytes?: number
+}
+
+/** The body of a request, or how to make it for the version that was agreed on. */
+export type Body<F extends Fields> = OutgoingFields<F> | ((version: number) => OutgoingFields<F>)
+
+interface Waiting {
+  readonly correlationId: number
+  readonly timer: Timer
+  settle(frame: Uint8Array): void
+  reject(error: Error): void
+}
+
+/** What brokers are told about us (KIP-511): the version of package.json. */
+export const softwareVersion = '0.1.0'
+
+const defaultMaxFrameBytes = 128 * 1024 * 1024
+const unsupportedVersion = 35
+
+export class Connection {
+  readonly host: string
+  readonly port: number
+  readonly #io: Io
+  readonly #clientId: string
+  readonly #maxFrameBytes: number
+  readonly #versions = new Map<number, { min: number; max: number }>()
+  readonly #waiting: Waiting[] = []
+  readonly #frames: Frames
+  #socket: Socket | undefined
+  #correlationId = 0
+  #failure: Error | undefined
+
+  private constructor(io: Io, options: ConnectionOptions) {
+    this.#io = io
+    this.host = options.host
+    this.port = options.port
+    this.#clientId = options.clientId
+    this.#maxFrameBytes = options.maxFrameBytes ?? defaultMaxFrameBytes
+    this.#frames = new Frames(this.#maxFrameBytes)
+  }
+
+  /** Connects and asks for the broker's versions. Rejects with ConnectionError. */
+  static async open(io: Io, options: ConnectionOptions): Promise<Connection> {
+    const connection = new Connection(io, options)
+    await connection.#connect(options.deadlineMs)
+    await connection.#negotiate(options.deadlineMs)
+    return connection
+  }
+
+  /** Why it cannot be used any more; undefined while it can. */
+  get failure(): Error | undefined {
+    return this.#failure
+  }
+
+  /**
+   * Sends a request and waits for its answer until `deadlineMs` (monotonic). It is sent, and so
+   * ordered, before this returns. Rejects with ConnectionError, or KafkaError UNSUPPORTED_VERSION.
+   */
+  async request<Q extends Fields, S extends Fields>(
+    request: Message<Q>,
+    response: Message<S>,
+    body: Body<Q>,
+    deadlineMs: number,
+  ): Promise<IncomingFields<S>> {
+    const version = this.versionOf(request)
+    const frame = await this.#exchange(request, version, bodyFor(body, version), deadlineMs)
+    return this.#decode(response, version, frame)
+  }
+
+  /** Sends a request that the broker does not answer: a Produce with acks 0. */
+  post<Q extends Fields>(request: Message<Q>, body: Body<Q>): void {
+    if (this.#failure !== undefined) throw this.#failure
+    const version = this.versionOf(request)
+    this.#write(request, version, this.#nextId(), bodyFor(body, version))
+  }
+
+  /** The version in which `request` goes. Throws KafkaError UNSUPPORTED_VERSION. */
+  versionOf(request: Message): number {
+    const theirs = this.#versions.get(request.apiKey!)
+    if (theirs === undefined) {
+      throw new KafkaError('UNSUPPORTED_VERSION', `the broker has no ${request.name}`)
+    }
+    const ours = request.versions
+    const version = Math.min(theirs.max, ours.last - (request.latestUnstable ? 1 : 0))
+    if (version >= ours.first && version >= theirs.min) return version
+    throw new KafkaError(
+      'UNSUPPORTED_VERSION',
+      `${request.name}: the broker has ${theirs.min}–${theirs.max}, we ${ours.first}–${ours.last}`,
+    )
+  }
+
+  /** Everything given to the socket and not sent yet: a sender with much to say looks at it. */
+  get bufferedBytes(): number {
+    return this.#socket?.bufferedBytes ?? 0
+  }
+
+  /** Closes at once; requests without an answer reject. Idempotent. */
+  close(): void {
+    this.#fail(new ConnectionError('CLOSED', `connection to ${this.#name} closed`))
+  }
+
+  get #name(): string {
+    return this.host.includes(':') ? `[${this.host}]:${this.port}` : `${this.host}:${this.port}`
+  }
+
+  async #connect(deadlineMs: number): Promise<void> {
+    const timeoutMs = Math.max(1, Math.ceil(deadlineMs - this.#io.clock.monotonicMs()))
+    try {
+      const { host, port } = this
+      this.#socket = await this.#io.network.connect({ host, port, timeoutMs }, () => ({
+        data: chunk => this.#onData(chunk),
+        drain: () => {},
+        close: error => this.#onClose(error),
+      }))
+    } catch (cause) {
+      const why = (cause as Error).message
+      const code = (cause as { code?: string }).code === 'ETIMEDOUT' ? 'TIMED_OUT' : 'REFUSED'
+      this.#failure = new ConnectionError(code, `no broker at ${this.#name}: ${why}`, { cause })
+      throw this.#failure
+    }
+  }
+
+  /** An old broker refuses our version in the form of version 0, naming the versions it has. */
+  async #negotiate(deadlineMs: number): Promise<void> {
+    const body = { clientSoftwareName: 'ottla', clientSoftwareVersion: softwareVersion }
+    let version = apiVersionsRequest.versions.last
+    let frame = await this.#exchange(apiVersionsRequest, version, body, deadlineMs)
+    if (frame.length >= 6 && (frame[4]! << 8) + frame[5]! === unsupportedVersion) {
+      const { apiKeys } = this.#decode(apiVersionsResponse, 0, frame)
+      const known = apiKeys.find(api => api.apiKey === apiVersionsRequest.apiKey)
+      version = Math.min(known?.maxVersion ?? 0, version)
+      frame = await this.#exchange(apiVersionsRequest, version, body, deadlineMs)
+    }
+    const { errorCode, apiKeys } = this.#decode(apiVersionsResponse, version, frame)
+    if (errorCode !== 0) throw new KafkaError(errorName(errorCode), `ApiVersions of ${this.#name}`)
+    for (const api of apiKeys) {
+      this.#versions.set(api.apiKey, { min: api.minVersion, max: api.maxVersion })
+    }
+  }
+
+  #exchange<Q extends Fields>(
+    request: Message<Q>,
+    version: number,
+    body: OutgoingFields<Q>,
+    deadlineMs: number,
+  ): Promise<Uint8Array> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure)
+    const correlationId = this.#nextId()
+    return new Promise((settle, reject) => {
+      this.#write(request, version, correlationId, body)
+      const waitMs = Math.max(0, deadlineMs - this.#io.clock.monotonicMs())
+      const timer = this.#io.clock.timer(waitMs, () =>
+        this.#fail(
+          new ConnectionError('TIMED_OUT', `${this.#name} did not answer ${request.name} in time`),
+        ),
+      )
+      this.#waiting.push({ correlationId, timer, settle, reject })
+    })
+  }
+
+  #nextId(): number {
+    this.#correlationId = (this.#correlationId + 1) & 0x7fffffff
+    return this.#correlationId
+  }
+
+  #write<Q extends Fields>(
+    request: Message<Q>,
+    version: number,
+    correlationId: number,
+    body: OutgoingFields<Q>,
+  ): void {
+    this.#socket!.write(encodeRequest(request, version, correlationId, this.#clientId, body))
+  }
+
+  #onData(chunk: Uint8Array): void {
+    this.#frames.push(chunk)
+    try {
+      for (;;) {
+        const frame = this.#frames.next()
+        if (frame === undefined) return
+        this.#onFrame(frame)
+      }
+    } catch (cause) {
+      const why = `bad answer from ${this.#name}: ${(cause as Error).message}`
+      this.#fail(new ConnectionError('BAD_ANSWER', why, { cause }))
+    }
+  }
+
+  #onFrame(frame: Uint8Array): void {
+    const oldest = this.#waiting.shift()
+    if (oldest === undefined) throw new Error('it answers what was not asked')
+    oldest.timer.cancel()
+    const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength)
+    if (frame.length >= 4 && view.getInt32(0) === oldest.correlationId) {
+      oldest.settle(frame)
+    } else {
+      oldest.reject(new ConnectionError('BAD_ANSWER', `${this.#name} answers another request`))
+      throw new Error('it answers another request')
+    }
+  }
+
+  #onClose(cause: Error | undefined): void {
+    const why = cause === undefined ? 'the broker closed it' : cause.message
+    this.#fail(new ConnectionError('CLOSED', `connection to ${this.#name} lost: ${why}`, { cause }))
+  }
+
+  #fail(error: ConnectionError): void {
+    if (this.#failure !== undefined) return
+    this.#failure = error
+    this.#socket?.destroy()
+    for (const { timer, reject } of this.#waiting.splice(0)) {
+      timer.cancel()
+      reject(error)
+    }
+  }
+
+  #decode<S extends Fields>(
+    response: Message<S>,
+    version: number,
+    frame: Uint8Array,
+  ): IncomingFields<S> {
+    try {
+      return decodeResponse(response, version, frame).response
+    } catch (cause) {
+      const why = `bad ${response.name} from ${this.#name}: ${(cause as Error).message}`
+      const error = new ConnectionError('BAD_ANSWER', why, { cause })
+      this.#fail(error)
+      throw error
+    }
+  }
+}
+
+function bodyFor<F extends Fields>(body: Body<F>, version: number): OutgoingFields<F> {
+  return typeof body === 'function' ? body(version) : body
+}
+
+/** Cuts a byte stream into frames: an int32 size, then that many bytes. */
+class Frames {
+  readonly #maxBytes: number
+  #chunks: Uint8Array[] = []
+  #bytes = 0
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes
+  }
+
+  push(chunk: Uint8Array): void {
+    this.#chunks.push(chunk)
+    this.#bytes += chunk.length
+  }
+
+  /** The next whole frame without its size; undefined until it is there. Throws when it is too big. */
+  next(): Uint8Array | undefined {
+    if (this.#bytes < 4) return undefined
+    if (this.#chunks[0]!.length < 4) this.#join()
+    const first = this.#chunks[0]!
+    const size = new DataView(first.buffer, first.byteOffset, 4).getInt32(0)
+    if (size < 0 || size > this.#maxBytes) {
+      throw new Error(`a frame of ${size} bytes, where at most ${this.#maxBytes} are taken`)
+    }
+    if (this.#bytes < 4 + size) return undefined
+    if (first.length < 4 + size) this.#join()
+    const joined = this.#chunks[0]!
+    const rest = joined.subarray(4 + size)
+    if (rest.length > 0) this.#chunks[0] = rest
+    else this.#chunks.shift()
+    this.#bytes -= 4 + size
+    return joined.subarray(4, 4 + size)
+  }
+
+  #join(): void {
+    this.#chunks = [Buffer.concat(this.#chunks)]
+  }
+}
