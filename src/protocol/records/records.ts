@@ -39,9 +39,8 @@ export function* recordsOf(batch: Batch, maxBytes: number): Generator<LogRecord,
   const cursor = new VarintCursor(recordBytes(batch, maxBytes))
   const { baseOffset, baseTimestamp, recordCount } = batch
   const appendTime = batch.timestampType === 'LogAppendTime' ? batch.maxTimestamp : undefined
-  const base = batch.hasDeleteHorizon ? undefined : baseTimestamp
   for (let index = 0; index < recordCount; index++) {
-    yield parsed(index, () => readRecord(cursor, baseOffset, base ?? baseTimestamp, appendTime))
+    yield parsed(index, () => readRecord(cursor, baseOffset, baseTimestamp, appendTime))
   }
   if (cursor.position < cursor.end) throw surplus()
 }

@@ -1,0 +1,201 @@
+/**
+ * lz4 frames, of independent blocks.
+ *
+ *     magic · flags · block size · [content size u64] · header checksum
+ *     · (length u32le, top bit: stored · block · [checksum u32])* · 0 u32 · [checksum u32]
+ *
+ * Kafka's brokers and Java clients refuse frames of linked blocks or with a dictionary, and so do
+ * we: nobody could read them back. Checksums of blocks and content are stepped over, as Kafka does:
+ * the batch has a CRC. An lz4 block does not tell its expanded size, but its sequences do: they are
+ * added up first, which is quick, and nothing is expanded beyond the bound.
+ */
+import { CodecError, ExpansionError, loadAddon } from './codec.ts'
+
+/** Raw blocks behind their expanded size, u32le. */
+interface Lz4 {
+  compressSync(bytes: Uint8Array): Uint8Array
+  uncompressSync(bytes: Uint8Array): Uint8Array
+}
+
+const magic = 0x184d2204
+const version = 0x40
+const flags = {
+  version: 0xc0,
+  independent: 0x20,
+  blockChecksum: 0x10,
+  contentSize: 0x08,
+  contentChecksum: 0x04,
+  reserved: 0x02,
+  dictionary: 0x01,
+} as const
+const storedBit = 0x80000000
+/** Version 1, independent blocks of at most 64 KB, no checksums but the header's own, 0x82. */
+const frameHeader = Uint8Array.of(0x04, 0x22, 0x4d, 0x18, 0x60, 0x40, 0x82)
+const frameBlockBytes = 64 * 1024
+
+let lz4: Lz4 | undefined
+
+/** One frame. The library knows no levels. */
+export function compressLz4Frame(bytes: Uint8Array): Uint8Array {
+  lz4 ??= loadAddon<Lz4>('lz4-napi')
+  const chunks: Uint8Array[] = [frameHeader]
+  for (let position = 0; position < bytes.length; position += frameBlockBytes) {
+    const plain = bytes.subarray(position, position + frameBlockBytes)
+    const block = lz4.compressSync(plain).subarray(4)
+    if (block.length < plain.length) chunks.push(u32le(block.length), block)
+    else chunks.push(u32le(plain.length | storedBit), plain)
+  }
+  chunks.push(u32le(0))
+  return Buffer.concat(chunks)
+}
+
+interface Block {
+  readonly bytes: Uint8Array
+  readonly isStored: boolean
+  readonly expandedLength: number
+}
+
+/** Exactly one frame. Throws CodecError, ExpansionError beyond `maxBytes`, or the library's own. */
+export function decompressLz4Frame(bytes: Uint8Array, maxBytes: number): Uint8Array {
+  lz4 ??= loadAddon<Lz4>('lz4-napi')
+  const blocks = readFrame(bytes, maxBytes)
+  const expandedLength = blocks.reduce((sum, block) => sum + block.expandedLength, 0)
+  const expanded = new Uint8Array(expandedLength)
+  let position = 0
+  for (const block of blocks) {
+    expanded.set(expand(lz4, block), position)
+    position += block.expandedLength
+  }
+  return expanded
+}
+
+function expand(library: Lz4, block: Block): Uint8Array {
+  if (block.isStored) return block.bytes
+  const sized = new Uint8Array(4 + block.bytes.length)
+  sized.set(u32le(block.expandedLength))
+  sized.set(block.bytes, 4)
+  const expanded = library.uncompressSync(sized)
+  if (expanded.length !== block.expandedLength) throw new CodecError('a block has another size')
+  return expanded
+}
+
+function readFrame(bytes: Uint8Array, maxBytes: number): Block[] {
+  const { flag, maxBlockBytes, headerBytes } = readHeader(bytes)
+  const checksumBytes = flag & flags.blockChecksum ? 4 : 0
+  const blocks: Block[] = []
+  let total = 0
+  let position = headerBytes
+  for (;;) {
+    if (position + 4 > bytes.length) throw new CodecError('the frame is cut short')
+    const word = u32leAt(bytes, position)
+    position += 4
+    if (word === 0) break
+    const isStored = word >= storedBit
+    const length = isStored ? word - storedBit : word
+    if (length > bytes.length - position) throw new CodecError('a block is cut short')
+    if (length > maxBlockBytes) throw new CodecError('a block is larger than its frame allows')
+    const block = bytes.subarray(position, position + length)
+    const expandedLength = isStored ? length : measure(block)
+    if (expandedLength > maxBlockBytes) throw new CodecError('a block expands beyond its frame')
+    total += expandedLength
+    if (total > maxBytes) throw new ExpansionError(maxBytes)
+    blocks.push({ bytes: block, isStored, expandedLength })
+    position += length + checksumBytes
+  }
+  position += flag & flags.contentChecksum ? 4 : 0
+  if (position !== bytes.length) throw new CodecError('the frame ends elsewhere')
+  return blocks
+}
+
+function readHeader(bytes: Uint8Array) {
+  if (bytes.length < frameHeader.length || u32leAt(bytes, 0) !== magic) {
+    throw new CodecError('it is no lz4 frame')
+  }
+  const flag = bytes[4]!
+  if ((flag & flags.version) !== version || flag & flags.reserved) {
+    throw new CodecError('its frame has an unknown version')
+  }
+  if (!(flag & flags.independent)) throw new CodecError('its frame has linked blocks')
+  if (flag & flags.dictionary) throw new CodecError('its frame needs a dictionary')
+  const blockSize = bytes[5]!
+  const sizeCode = blockSize >> 4
+  if (sizeCode < 4 || sizeCode > 7 || blockSize & 0x0f) {
+    throw new CodecError('its frame has an unknown block size')
+  }
+  const checksumAt = flag & flags.contentSize ? 14 : 6
+  const checksum = (shortXxh32(bytes.subarray(4, checksumAt)) >>> 8) & 0xff
+  if (bytes[checksumAt] !== checksum) throw new CodecError('its frame has a wrong checksum')
+  return { flag, maxBlockBytes: 2 ** (8 + 2 * sizeCode), headerBytes: checksumAt + 1 }
+}
+
+/**
+ * The expanded length of a compressed block: the lengths of its literals and matches. Each sequence
+ * is a token (two 4-bit lengths, 15 means more bytes follow), literals, a 2-byte distance; the last
+ * one ends behind its literals.
+ */
+function measure(block: Uint8Array): number {
+  let expanded = 0
+  let position = 0
+  while (position < block.length) {
+    const token = block[position++]!
+    let literals = token >> 4
+    if (literals === 15) {
+      let byte: number
+      do {
+        if (position >= block.length) throw new CodecError('a block ends within a length')
+        byte = block[position++]!
+        literals += byte
+      } while (byte === 255)
+    }
+    position += literals
+    expanded += literals
+    if (position === block.length) return expanded
+    position += 2
+    if (position > block.length) throw new CodecError('a block ends within a sequence')
+    let match = (token & 0x0f) + 4
+    if (match === 19) {
+      let byte: number
+      do {
+        if (position >= block.length) throw new CodecError('a block ends within a length')
+        byte = block[position++]!
+        match += byte
+      } while (byte === 255)
+    }
+    expanded += match
+  }
+  throw new CodecError('a block ends without literals')
+}
+
+/** xxHash32, seed 0, of fewer than 16 bytes: the lz4 header's checksum is a byte of it. */
+function shortXxh32(bytes: Uint8Array): number {
+  const prime2 = 0x85ebca77
+  const prime3 = 0xc2b2ae3d
+  const prime5 = 0x165667b1
+  let hash = (prime5 + bytes.length) | 0
+  let position = 0
+  for (; position + 4 <= bytes.length; position += 4) {
+    hash = (hash + Math.imul(u32leAt(bytes, position), prime3)) | 0
+    hash = Math.imul((hash << 17) | (hash >>> 15), 0x27d4eb2f)
+  }
+  for (; position < bytes.length; position++) {
+    hash = (hash + Math.imul(bytes[position]!, prime5)) | 0
+    hash = Math.imul((hash << 11) | (hash >>> 21), 0x9e3779b1)
+  }
+  hash = Math.imul(hash ^ (hash >>> 15), prime2)
+  hash = Math.imul(hash ^ (hash >>> 13), prime3)
+  return (hash ^ (hash >>> 16)) >>> 0
+}
+
+function u32leAt(bytes: Uint8Array, position: number): number {
+  return (
+    (bytes[position]! |
+      (bytes[position + 1]! << 8) |
+      (bytes[position + 2]! << 16) |
+      (bytes[position + 3]! << 24)) >>>
+    0
+  )
+}
+
+function u32le(value: number): Uint8Array {
+  return Uint8Array.of(value, value >> 8, value >> 16, value >> 24)
+}
