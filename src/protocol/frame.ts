@@ -1,5 +1,20 @@
-/** Frames: the int32 size, the request and response headers, and the body that follows. */
-import type { Fields, IncomingFields, Message, OutgoingFields } from './schema.ts'
+/**
+ * Frames: an int32 size, a header, a body. The header's version follows from the body's: a flexible
+ * request has header v2, its response v1; ApiVersions is always answered with v0, since a client
+ * that asks it does not know yet what the broker speaks (KIP-511).
+ */
+import { decode, encodeFrame } from './compile.ts'
+import { firstFlexibleVersions } from './header-versions.ts'
+import { Reader } from './reader.ts'
+import {
+  type Fields,
+  type IncomingFields,
+  includes,
+  type Message,
+  type OutgoingFields,
+} from './schema.ts'
+
+const apiVersionsKey = 18
 
 /** The header of a request; the body starts at `bodyOffset` of the same frame. */
 export interface RequestHeader {
@@ -10,9 +25,22 @@ export interface RequestHeader {
   readonly bodyOffset: number
 }
 
-/** Reads the header of a frame without its size. Throws DecodeError. */
+/**
+ * Reads the header of a frame without its size. Of an unknown API or version only what all headers
+ * share is read. Throws DecodeError.
+ */
 export function decodeRequestHeader(frame: Uint8Array): RequestHeader {
-  throw new Error(`not yet ${frame}`)
+  const reader = new Reader(frame)
+  const at = reader.take(8)
+  const apiKey = reader.view.getInt16(at)
+  const apiVersion = reader.view.getInt16(at + 2)
+  const correlationId = reader.view.getInt32(at + 4)
+  const length = reader.int16Length()
+  // A name for logs and quotas, so a client that writes it in another charset is served all the same.
+  const clientId = length === -1 ? null : reader.text(length, 'lenient')
+  const firstFlexible = firstFlexibleVersions[apiKey]
+  if (firstFlexible !== undefined && apiVersion >= firstFlexible) reader.skipTags()
+  return { apiKey, apiVersion, correlationId, clientId, bodyOffset: reader.position }
 }
 
 /** A request with its size in front. Throws EncodeError. */
@@ -23,7 +51,15 @@ export function encodeRequest<F extends Fields>(
   clientId: string | null,
   value: OutgoingFields<F>,
 ): Uint8Array[] {
-  throw new Error(`not yet ${message} ${version} ${correlationId} ${clientId} ${value}`)
+  return encodeFrame(message, version, value, writer => {
+    const at = writer.reserve(8)
+    writer.view.setInt16(at, message.apiKey ?? -1)
+    writer.view.setInt16(at + 2, version)
+    writer.view.setInt32(at + 4, correlationId)
+    if (clientId === null) writer.int16Length(-1)
+    else writer.string(clientId, 'client id')
+    if (includes(message.flexible, version)) writer.uvarint(0)
+  })
 }
 
 /** A response with its size in front. Throws EncodeError. */
@@ -33,7 +69,10 @@ export function encodeResponse<F extends Fields>(
   correlationId: number,
   value: OutgoingFields<F>,
 ): Uint8Array[] {
-  throw new Error(`not yet ${message} ${version} ${correlationId} ${value}`)
+  return encodeFrame(message, version, value, writer => {
+    writer.view.setInt32(writer.reserve(4), correlationId)
+    if (hasTaggedHeader(message, version)) writer.uvarint(0)
+  })
 }
 
 /** Reads a response frame without its size. Throws DecodeError. */
@@ -42,5 +81,12 @@ export function decodeResponse<F extends Fields>(
   version: number,
   frame: Uint8Array,
 ): { correlationId: number; response: IncomingFields<F> } {
-  throw new Error(`not yet ${message} ${version} ${frame}`)
+  const reader = new Reader(frame)
+  const correlationId = reader.view.getInt32(reader.take(4))
+  if (hasTaggedHeader(message, version)) reader.skipTags()
+  return { correlationId, response: decode(message, version, frame, reader.position) }
+}
+
+function hasTaggedHeader(message: Message, version: number): boolean {
+  return includes(message.flexible, version) && message.apiKey !== apiVersionsKey
 }

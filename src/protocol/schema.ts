@@ -72,6 +72,8 @@ export interface Field<In = any, Out = any, Omissible extends boolean = boolean>
   readonly ignorable: boolean
   /** Number in the tagged section; undefined: an ordinary field. */
   readonly tag: number | undefined
+  /** May be left out when encoding: something says what its absence means. */
+  readonly omissible: boolean
   /** False: the old form even in flexible versions (the client id of a request header). */
   readonly flexible: boolean
   /** int64 only: `number` (refused outside ±(2⁵³−1)), `exact` (bigint) or `clamped` (number). */
@@ -255,13 +257,16 @@ function field(
   // biome-ignore lint/suspicious/noExplicitAny: as above
 ): Field<any, any, any> {
   const nullable = options.nullable === undefined ? noVersion : range(options.nullable)
+  const { versions, tag, ignorable = false } = options
   return {
     kind,
-    versions: options.versions === undefined ? everyVersion : range(options.versions),
+    versions: versions === undefined ? everyVersion : range(versions),
     nullable,
     default: options.default === undefined ? implicitDefault(kind, nullable) : options.default,
-    ignorable: options.ignorable ?? false,
-    tag: options.tag,
+    ignorable,
+    tag,
+    omissible:
+      options.default !== undefined || versions !== undefined || tag !== undefined || ignorable,
     flexible: options.flexible !== 'none',
     int64: options.exact ? 'exact' : options.clamped ? 'clamped' : 'number',
     element: parts.element,
