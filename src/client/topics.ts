@@ -14,7 +14,7 @@ import {
   incrementalAlterConfigsRequest,
   incrementalAlterConfigsResponse,
 } from '../protocol/messages/incremental-alter-configs.ts'
-import type { Incoming } from '../protocol/schema.ts'
+import { type Incoming, zeroUuid } from '../protocol/schema.ts'
 import { type Cluster, refused } from './cluster.ts'
 
 /** How long a broker may take to decide and apply a change. */
@@ -66,7 +66,7 @@ export async function deleteTopics(
 ): Promise<TopicOutcome[]> {
   const body = (version: number) =>
     version >= 6
-      ? { topics: names.map(name => ({ name })), timeoutMs }
+      ? { topics: names.map(name => ({ name, topicId: zeroUuid })), timeoutMs }
       : { topicNames: names, timeoutMs }
   const answer = await cluster.call(deleteTopicsRequest, deleteTopicsResponse, body)
   return answer.responses.map(({ name, errorCode, errorMessage }) => ({
