@@ -1,0 +1,155 @@
+/**
+ * One broker, its clients, and crashes, in a simulated world; everything follows from the seed.
+ *
+ * A seed is one of two kinds. `kill`: the topics have the default flush policy and the process is
+ * killed again and again; all that was acknowledged must be there. `power`: flush.messages=1, and
+ * the machine loses power too, with all that was not synced; the promise is the same.
+ */
+import { Broker } from '../broker/broker.ts'
+import { Cluster } from '../client/cluster.ts'
+import { createTopics } from '../client/topics.ts'
+import { type Attempt, check, type Seen } from './checker.ts'
+import { Prng } from './random.ts'
+import {
+  consumeUntilStopped,
+  nameOf,
+  type PartitionName,
+  produceUntilStopped,
+  readAll,
+  type Workload,
+} from './workload.ts'
+import { World } from './world.ts'
+
+export interface Outcome {
+  readonly seed: number
+  readonly kind: 'kill' | 'power'
+  readonly crashes: number
+  readonly acknowledged: number
+  readonly attempted: number
+  readonly seen: number
+  readonly virtualMs: number
+  readonly fingerprint: string
+  /** Broken promises, one sentence each; empty when all held. */
+  readonly breaches: readonly string[]
+}
+
+const host = 'broker'
+const port = 9092
+
+/** Runs one seed to its end. Throws when the run itself fails (deadlock, assertion, refusal). */
+export async function runSeed(seed: number): Promise<Outcome> {
+  const world = new World(seed)
+  return await world.run(() => scenario(world, seed))
+}
+
+async function scenario(world: World, seed: number): Promise<Outcome> {
+  const chance = new Prng(seed, 'scenario')
+  const kind = chance.below(2) === 0 ? 'kill' : 'power'
+  let broker = await startBroker(world)
+  const partitions = await makeTopics(world, chance, kind)
+  const workload: Workload = { partitions, attempts: [], seen: [], stopping: false }
+  const clients = startClients(world, seed, 2 + chance.below(3), workload)
+  const crashes = 1 + chance.below(4)
+  for (let crash = 0; crash < crashes; crash++) {
+    await world.sleep(chance.between(50, 4_000))
+    if (kind === 'power' && chance.below(3) > 0) world.powerLoss(host)
+    else if (chance.below(5) > 0) world.kill(host)
+    else await broker.close()
+    await world.sleep(chance.between(1, 500))
+    broker = await startBroker(world)
+  }
+  await world.sleep(1_000)
+  workload.stopping = true
+  await Promise.all(clients)
+  const final = await finalLogs(world, partitions)
+  await broker.close()
+  return verdict(world, seed, kind, crashes, workload, final)
+}
+
+function startBroker(world: World): Promise<Broker> {
+  const properties = {
+    listeners: `PLAINTEXT://${host}:${port}`,
+    'log.dirs': '/data',
+    'log.segment.bytes': '1048576',
+  }
+  return Broker.start({ io: world.io(host), properties })
+}
+
+async function makeTopics(
+  world: World,
+  chance: Prng,
+  kind: Outcome['kind'],
+): Promise<PartitionName[]> {
+  const configs = new Map(kind === 'power' ? [['flush.messages', '1']] : [])
+  const cluster = client(world, 'admin')
+  const topics = Array.from({ length: 1 + chance.below(2) }, (_, index) => `topic${index}`)
+  const count = 1 + chance.below(3)
+  const created = await createTopics(
+    cluster,
+    topics.map(name => ({ name, partitions: count, configs })),
+  )
+  cluster.close()
+  for (const { error } of created) if (error !== undefined) throw error
+  return topics.flatMap(topic =>
+    Array.from({ length: count }, (_, partition) => ({ topic, partition })),
+  )
+}
+
+function startClients(
+  world: World,
+  seed: number,
+  producers: number,
+  workload: Workload,
+): Promise<void>[] {
+  const clients = Array.from({ length: producers }, (_, index) => {
+    const name = `producer${index}`
+    const cluster = client(world, name)
+    return produceUntilStopped(
+      world.io(name),
+      cluster,
+      new Prng(seed, name),
+      workload,
+      index,
+    ).finally(() => cluster.close())
+  })
+  const consumer = client(world, 'consumer')
+  const consuming = consumeUntilStopped(consumer, new Prng(seed, 'consumer'), workload)
+  return [...clients, consuming.finally(() => consumer.close())]
+}
+
+function client(world: World, name: string): Cluster {
+  return new Cluster(world.io(name), { bootstrap: [{ host, port }], clientId: name })
+}
+
+async function finalLogs(
+  world: World,
+  partitions: readonly PartitionName[],
+): Promise<Map<string, Seen[]>> {
+  const cluster = client(world, 'reader')
+  const final = new Map<string, Seen[]>()
+  for (const where of partitions) final.set(nameOf(where), await readAll(cluster, where))
+  cluster.close()
+  return final
+}
+
+function verdict(
+  world: World,
+  seed: number,
+  kind: Outcome['kind'],
+  crashes: number,
+  { attempts, seen }: { attempts: readonly Attempt[]; seen: readonly Seen[] },
+  final: ReadonlyMap<string, readonly Seen[]>,
+): Outcome {
+  const promises = { keptAcknowledged: true, stableOffsets: true }
+  return {
+    seed,
+    kind,
+    crashes,
+    acknowledged: attempts.filter(({ outcome }) => outcome === 'ok').length,
+    attempted: attempts.length,
+    seen: seen.length,
+    virtualMs: Math.round(world.nowMs),
+    fingerprint: world.fingerprint,
+    breaches: check(attempts, seen, final, promises),
+  }
+}
