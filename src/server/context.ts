@@ -32,6 +32,8 @@ export interface ConnectionFacts {
   readonly localPort: number
   readonly remoteAddress: string
   readonly remotePort: number
+  /** Aborted when no answer may wait any longer: the connection is gone, or the broker stops. */
+  readonly hurry: AbortSignal
 }
 
 /** What the server itself keeps for its handlers. */
@@ -41,7 +43,7 @@ export interface ServerState {
 }
 
 /** A handler's word that nothing is to be sent: Produce with acks=0. */
-export const noResponse: unique symbol = Symbol('no response')
+export const noResponse = Symbol('no response')
 export type NoResponse = typeof noResponse
 
 /** Thrown when the only answer is to close the connection. */

@@ -1,0 +1,262 @@
+/**
+ * Fetch (key 1), v4–18.
+ *
+ * What a request asks for is first put together from its session (fetch-sessions.ts), then weighed:
+ * the readable bytes of every partition are known without a read. A request short of `minBytes` is
+ * parked on its partitions until enough is there, one of them has an error to tell, `maxWaitMs` is
+ * over, or nobody waits any more. Then the partitions are read in order, each within its own limit
+ * and what the whole answer has left; the first batch found is sent whatever its size, so that a
+ * consumer always gets on. Followers are not served: there is one broker.
+ */
+import { KafkaError } from '../../protocol/errors.ts'
+import type { FetchRequest, FetchResponse } from '../../protocol/messages/fetch.ts'
+import type { Isolation, Partition } from '../../replica/partition.ts'
+import type { Failure, RequestContext } from '../context.ts'
+import { type CurrentLeaders, currentLeaders } from '../current-leaders.ts'
+import type { FetchContext, FetchPartition, SessionRequest } from '../fetch-sessions.ts'
+
+type TopicAnswer = FetchResponse['responses'][number]
+type PartitionAnswer = TopicAnswer['partitions'][number]
+
+export async function fetch(ctx: RequestContext, request: FetchRequest): Promise<FetchResponse> {
+  const replicaId = ctx.version >= 15 ? request.replicaState.replicaId : request.replicaId
+  if (replicaId >= 0) {
+    throw new KafkaError('REPLICA_NOT_AVAILABLE', 'this broker has no followers')
+  }
+  const session = openSession(ctx, request)
+  const maxBytes = Math.max(0, Math.min(request.maxBytes, ctx.config.fetchMaxBytes))
+  const reads = session.partitions.map(wanted => readOf(ctx, wanted))
+  const minBytes = Math.min(request.minBytes, maxBytes)
+  await untilReadable(ctx, reads, minBytes, ctx.deadlineMs(request.maxWaitMs))
+
+  const isolation = request.isolationLevel === 1 ? 'read_committed' : 'read_uncommitted'
+  const granted = ctx.server.memory.grant(Math.min(maxBytes, readableBytes(reads)))
+  try {
+    return await answer(ctx, session, reads, granted, isolation)
+  } finally {
+    ctx.server.memory.give(granted)
+  }
+}
+
+function openSession(ctx: RequestContext, request: FetchRequest): FetchContext {
+  const flat: SessionRequest = {
+    sessionId: request.sessionId,
+    sessionEpoch: ctx.version >= 7 ? request.sessionEpoch : -1,
+    usesTopicIds: ctx.version >= 13,
+    partitions: request.topics.flatMap(({ topicId, topic, partitions }) =>
+      partitions.map(data => ({
+        topicId,
+        topic,
+        index: data.partition,
+        fetchOffset: data.fetchOffset,
+        maxBytes: data.partitionMaxBytes,
+        currentLeaderEpoch: data.currentLeaderEpoch,
+        lastFetchedEpoch: data.lastFetchedEpoch,
+        highWatermark: -1,
+        logStartOffset: -1,
+      })),
+    ),
+    forgotten: request.forgottenTopicsData.flatMap(({ topicId, topic, partitions }) =>
+      partitions.map(index => ({ topicId, topic, index })),
+    ),
+  }
+  return ctx.server.sessions.open(flat, ctx.io.clock.monotonicMs())
+}
+
+/** One partition of this fetch. */
+interface Read {
+  readonly wanted: FetchPartition
+  /** Or why it cannot be read. */
+  readonly partition: Partition | KafkaError
+  /** Readable now, within the partition's limit. */
+  bytes: number
+}
+
+function readOf(ctx: RequestContext, wanted: FetchPartition): Read {
+  try {
+    const partition = ctx.leader(ctx.topic(wanted.topicId, wanted.topic).name, wanted.index)
+    return { wanted, partition, bytes: readable(partition, wanted) }
+  } catch (error) {
+    if (error instanceof KafkaError) return { wanted, partition: error, bytes: 0 }
+    throw error
+  }
+}
+
+function readable(partition: Partition, { fetchOffset, maxBytes }: FetchPartition): number {
+  return Math.max(0, Math.min(partition.availableBytes(fetchOffset), maxBytes))
+}
+
+function readableBytes(reads: readonly Read[]): number {
+  return reads.reduce((sum, { bytes }) => sum + bytes, 0)
+}
+
+/** Whether the answer for this partition is not "nothing new": it must not wait. */
+function hasErrorToTell({ partition, wanted }: Read): boolean {
+  if (partition instanceof KafkaError) return true
+  const { fetchOffset, currentLeaderEpoch } = wanted
+  const isOutOfRange =
+    fetchOffset < partition.logStartOffset || fetchOffset > partition.logEndOffset
+  const isOtherEpoch = currentLeaderEpoch !== -1 && currentLeaderEpoch !== partition.leaderEpoch
+  return isOutOfRange || isOtherEpoch || divergence(partition, wanted) !== undefined
+}
+
+/** Where the client's log and ours part, if they do (KIP-595). */
+function divergence(partition: Partition, { lastFetchedEpoch, fetchOffset }: FetchPartition) {
+  if (lastFetchedEpoch === -1) return undefined
+  const known = partition.offsetForLeaderEpoch(-1, lastFetchedEpoch)
+  if (known.leaderEpoch === lastFetchedEpoch && known.endOffset >= fetchOffset) return undefined
+  return { epoch: known.leaderEpoch, endOffset: known.endOffset }
+}
+
+/** Parks until `minBytes` are readable, an error is to be told, or the waiting is over. */
+async function untilReadable(
+  ctx: RequestContext,
+  reads: readonly Read[],
+  minBytes: number,
+  deadlineMs: number,
+): Promise<void> {
+  const { clock } = ctx.io
+  const { hurry } = ctx.connection
+  const isReady = () => readableBytes(reads) >= minBytes || reads.some(hasErrorToTell)
+  const waitMs = deadlineMs - clock.monotonicMs()
+  if (reads.length === 0 || waitMs <= 0 || hurry.aborted || isReady()) return
+  await new Promise<void>(resolve => {
+    const cancels = new Map<Read, () => void>()
+    const finish = () => {
+      timer.cancel()
+      hurry.removeEventListener('abort', finish)
+      for (const cancel of cancels.values()) cancel()
+      resolve()
+    }
+    let missing = minBytes - readableBytes(reads)
+    const park = (read: Read) => {
+      const partition = read.partition as Partition
+      const wake = () => {
+        const before = read.bytes
+        read.bytes = readable(partition, read.wanted)
+        missing -= read.bytes - before
+        // Leadership may be gone: what that means is for the read to say.
+        if (missing <= 0 || hasErrorToTell(read) || !isLed(ctx, partition)) finish()
+        else park(read)
+      }
+      cancels.set(read, partition.onceProgress(wake))
+    }
+    const timer = clock.timer(waitMs, finish)
+    hurry.addEventListener('abort', finish)
+    for (const read of reads) park(read)
+  })
+}
+
+function isLed(ctx: RequestContext, partition: Partition): boolean {
+  try {
+    return ctx.leader(partition.topic, partition.index) === partition
+  } catch (error) {
+    if (error instanceof KafkaError) return false
+    throw error
+  }
+}
+
+/** Reads in order and shapes the answer. */
+async function answer(
+  ctx: RequestContext,
+  session: FetchContext,
+  reads: readonly Read[],
+  maxBytes: number,
+  isolation: Isolation,
+): Promise<FetchResponse> {
+  const leaders = currentLeaders(ctx)
+  const topics = new Map<string, TopicAnswer & { partitions: PartitionAnswer[] }>()
+  let left = maxBytes
+  let isEmpty = true
+  for (const read of reads) {
+    const { wanted } = read
+    const limit = Math.max(0, Math.min(left, wanted.maxBytes))
+    const { data, bytes } = await readPartition(ctx, read, limit, isEmpty, isolation, leaders)
+    left -= bytes
+    isEmpty &&= bytes === 0
+    const { errorCode, highWatermark, logStartOffset = -1 } = data
+    const news = {
+      errorCode,
+      bytes,
+      highWatermark: Number(highWatermark),
+      logStartOffset: Number(logStartOffset),
+    }
+    if (!session.tell(wanted, news)) continue
+    const { topicId, topic } = wanted
+    const key = `${topicId}/${topic}`
+    const answers = topics.get(key)
+    if (answers === undefined) topics.set(key, { topicId, topic, partitions: [data] })
+    else answers.partitions.push(data)
+  }
+  const nodeEndpoints = leaders.endpoints()
+  return { sessionId: session.sessionId, responses: [...topics.values()], nodeEndpoints }
+}
+
+const noRecords = new Uint8Array(0)
+
+async function readPartition(
+  ctx: RequestContext,
+  { wanted, partition }: Read,
+  maxBytes: number,
+  atLeastOneBatch: boolean,
+  isolation: Isolation,
+  leaders: CurrentLeaders,
+): Promise<{ data: PartitionAnswer; bytes: number }> {
+  const partitionIndex = wanted.index
+  const abortedTransactions = isolation === 'read_committed' ? [] : null
+  try {
+    if (partition instanceof KafkaError) throw partition
+    const { fetchOffset: offset, currentLeaderEpoch } = wanted
+    const options = { offset, maxBytes, atLeastOneBatch, currentLeaderEpoch, isolation }
+    const divergingEpoch = divergence(partition, wanted)
+    const result = await partition.read(
+      divergingEpoch === undefined ? options : { ...options, maxBytes: 0, atLeastOneBatch: false },
+    )
+    const { highWatermark, lastStableOffset, logStartOffset, chunks, bytes } = result
+    const data: PartitionAnswer = {
+      partitionIndex,
+      errorCode: 0,
+      highWatermark,
+      lastStableOffset,
+      logStartOffset,
+      abortedTransactions,
+      records: chunks,
+      ...(divergingEpoch !== undefined && { divergingEpoch }),
+    }
+    return { data, bytes }
+  } catch (error) {
+    const { errorCode } = ctx.refusal(error)
+    const currentLeader = leaders.after(error, wanted.topicId, wanted.topic, wanted.index)
+    const data: PartitionAnswer = {
+      partitionIndex,
+      errorCode,
+      highWatermark: -1,
+      abortedTransactions,
+      records: noRecords,
+      ...(currentLeader !== undefined && { currentLeader }),
+    }
+    return { data, bytes: 0 }
+  }
+}
+
+/** From v7 the whole request has an error code, and no partitions with it. */
+export function fetchFailure(
+  request: FetchRequest,
+  { errorCode }: Failure,
+  version: number,
+): FetchResponse {
+  if (version >= 7) return { errorCode, responses: [] }
+  return {
+    responses: request.topics.map(({ topic, topicId, partitions }) => ({
+      topic,
+      topicId,
+      partitions: partitions.map(({ partition }) => ({
+        partitionIndex: partition,
+        errorCode,
+        highWatermark: -1,
+        abortedTransactions: null,
+        records: noRecords,
+      })),
+    })),
+  }
+}

@@ -1,0 +1,101 @@
+/**
+ * Produce (key 0), v3–13. Every append happens before the first await, so that the order in which
+ * requests came is the order in the log. Transactions are not here yet: a transactional id, and a
+ * batch that is marked transactional, are refused, for nobody could end what they would begin.
+ */
+import { RecordsError } from '../../log/validation.ts'
+import { KafkaError } from '../../protocol/errors.ts'
+import type { ProduceRequest, ProduceResponse } from '../../protocol/messages/produce.ts'
+import { CloseConnection, type Failure, type NoResponse, type RequestContext } from '../context.ts'
+import { type CurrentLeaders, currentLeaders } from '../current-leaders.ts'
+
+type TopicData = ProduceRequest['topicData'][number]
+type PartitionData = TopicData['partitionData'][number]
+type PartitionResponse = ProduceResponse['responses'][number]['partitionResponses'][number]
+
+export async function produce(
+  ctx: RequestContext,
+  request: ProduceRequest,
+): Promise<ProduceResponse | NoResponse> {
+  const leaders = currentLeaders(ctx)
+  const topics = request.topicData.map(topic => ({
+    topic,
+    appends: topic.partitionData.map(data => appendPartition(ctx, request, topic, data, leaders)),
+  }))
+  const responses = await Promise.all(
+    topics.map(async ({ topic, appends }) => ({
+      name: topic.name,
+      topicId: topic.topicId,
+      partitionResponses: await Promise.all(appends),
+    })),
+  )
+  if (request.acks === 0) {
+    return ctx.unanswered(
+      responses.flatMap(topic => topic.partitionResponses.map(({ errorCode }) => errorCode)),
+    )
+  }
+  return { responses, nodeEndpoints: leaders.endpoints() }
+}
+
+async function appendPartition(
+  ctx: RequestContext,
+  request: ProduceRequest,
+  topicData: TopicData,
+  data: PartitionData,
+  leaders: CurrentLeaders,
+): Promise<PartitionResponse> {
+  const { index } = data
+  try {
+    const records = acceptable(request, data)
+    const topic = ctx.topic(topicData.topicId, topicData.name)
+    const partition = ctx.leader(topic.name, index)
+    const appended = partition.append(records, request.acks)
+    await partition.acknowledged(appended, request.acks, ctx.deadlineMs(request.timeoutMs))
+    const { baseOffset, logAppendTimeMs } = appended
+    const { logStartOffset } = partition
+    return { index, errorCode: 0, baseOffset, logAppendTimeMs, logStartOffset }
+  } catch (error) {
+    const refused = { index, baseOffset: -1, ...ctx.refusal(error) }
+    if (error instanceof RecordsError) {
+      const recordErrors = error.recordErrors.map(({ batchIndex, message }) => ({
+        batchIndex,
+        batchIndexErrorMessage: message,
+      }))
+      return { ...refused, recordErrors }
+    }
+    const currentLeader = leaders.after(error, topicData.topicId, topicData.name, index)
+    return currentLeader === undefined ? refused : { ...refused, currentLeader }
+  }
+}
+
+/** Offset of the attributes in a batch, and the bit that marks a transaction. */
+const attributesAt = 21
+const transactionalBit = 0x10
+
+/** Throws INVALID_RECORD, INVALID_REQUEST. What is in the batches is for the log to check. */
+function acceptable(request: ProduceRequest, { records }: PartitionData): Uint8Array {
+  if (records === null || records.length === 0) {
+    throw new KafkaError('INVALID_RECORD', 'a partition needs one record batch')
+  }
+  const isMarked = ((records[attributesAt + 1] ?? 0) & transactionalBit) !== 0
+  if (request.transactionalId !== null || isMarked) {
+    throw new KafkaError('INVALID_REQUEST', 'transactions are not supported by this broker yet')
+  }
+  return records
+}
+
+/** Throws CloseConnection with acks=0: a client that wants no answer must not get one. */
+export function produceFailure(request: ProduceRequest, failure: Failure): ProduceResponse {
+  if (request.acks === 0) throw new CloseConnection('a request with acks=0 failed')
+  return {
+    responses: request.topicData.map(topic => ({
+      name: topic.name,
+      topicId: topic.topicId,
+      partitionResponses: topic.partitionData.map(({ index }) => ({
+        index,
+        baseOffset: -1,
+        ...failure,
+      })),
+    })),
+  }
+}
