@@ -14,6 +14,7 @@ import {
   maxTxnBytes,
   maxTxnOperations,
   type Op,
+  type Random,
   type StoreEvent,
   StoreRequestError,
   type TxnResult,
@@ -299,6 +300,11 @@ export class StoreModel {
       this.compact(this.#revision - BigInt(this.#historyRevisions) + 1n)
     }
   }
+}
+
+/** A fresh id for a lease: 63 random bits, never 0. */
+export function leaseId(random: Random): bigint {
+  return (BigInt(random.u32() >>> 1) << 32n) | BigInt((random.u32() | 1) >>> 0)
 }
 
 /** Whether a key is in a range. */

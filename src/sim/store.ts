@@ -15,7 +15,7 @@ import {
   type Watch,
   type WatchSink,
 } from '../io/io.ts'
-import { StoreModel, type StoreModelOptions } from '../io/store-model.ts'
+import { leaseId, StoreModel, type StoreModelOptions } from '../io/store-model.ts'
 import { StoreWatches } from '../io/store-watches.ts'
 import type { Event, EventQueue } from './events.ts'
 import type { Prng } from './random.ts'
@@ -85,7 +85,7 @@ export class SimulatedStore {
   }
 
   newLeaseId(): bigint {
-    return (BigInt(this.#random.u32() >>> 1) << 32n) | BigInt(this.#random.u32() | 1)
+    return leaseId(this.#random)
   }
 
   #after({ min, max }: { min: number; max: number }, run: () => void, kind = 'store'): Event {
