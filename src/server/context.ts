@@ -109,6 +109,11 @@ export class RequestContext {
     return topic
   }
 
+  /** Throws UNKNOWN_TOPIC_OR_PARTITION. */
+  topicByName(name: string): Topic {
+    return this.topic(zeroUuid, name)
+  }
+
   /** Throws UNKNOWN_TOPIC_OR_PARTITION, NOT_LEADER_OR_FOLLOWER, KAFKA_STORAGE_ERROR. */
   leader(topic: string, index: number): Partition {
     return this.domain.replicas.leader(topic, index)

@@ -1,0 +1,62 @@
+/** DescribeLogDirs (key 35), v1–5: the data directories and what each partition takes. */
+
+import { errorCode as codeOf } from '../../protocol/errors.ts'
+import type {
+  DescribeLogDirsRequest,
+  DescribeLogDirsResponse,
+} from '../../protocol/messages/describe-log-dirs.ts'
+import type { Partition } from '../../replica/partition.ts'
+import type { Failure, RequestContext } from '../context.ts'
+
+type Result = DescribeLogDirsResponse['results'][number]
+
+export async function describeLogDirs(
+  ctx: RequestContext,
+  request: DescribeLogDirsRequest,
+): Promise<DescribeLogDirsResponse> {
+  const isWanted = wantedPartitions(request)
+  const results = ctx.domain.replicas.logDirs().map(async ({ directory, partitions }) => {
+    const logDir = directory.path
+    const topics = sizes(partitions.filter(isWanted))
+    if (directory.offline !== undefined) {
+      return { errorCode: codeOf('KAFKA_STORAGE_ERROR'), logDir, topics: [] }
+    }
+    const space = await ctx.io.disk.space(logDir)
+    return {
+      errorCode: 0,
+      logDir,
+      topics,
+      totalBytes: space.totalBytes,
+      usableBytes: space.availableBytes,
+    }
+  })
+  return { errorCode: 0, results: await Promise.all(results) }
+}
+
+function wantedPartitions({ topics }: DescribeLogDirsRequest): (partition: Partition) => boolean {
+  if (topics === null) return () => true
+  const wanted = new Set(
+    topics.flatMap(({ topic, partitions }) => partitions.map(index => `${topic}/${index}`)),
+  )
+  return ({ topic, index }) => wanted.has(`${topic}/${index}`)
+}
+
+function sizes(partitions: readonly Partition[]): Result['topics'] {
+  const byTopic = Map.groupBy(partitions, ({ topic }) => topic)
+  return [...byTopic].map(([name, ofTopic]) => ({
+    name,
+    partitions: ofTopic.map(({ index, sizeBytes }) => ({
+      partitionIndex: index,
+      partitionSize: sizeBytes,
+      offsetLag: 0,
+      isFutureKey: false,
+    })),
+  }))
+}
+
+export function describeLogDirsFailure(
+  _request: DescribeLogDirsRequest,
+  { errorCode }: Failure,
+): DescribeLogDirsResponse {
+  return { errorCode, results: [] }
+}
