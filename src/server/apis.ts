@@ -2,8 +2,76 @@
  * What this broker speaks, as one list: ApiVersions, the dispatcher and docs/protocol-support.md
  * derive from it. A new API is a declared message, a handler, and a line here.
  */
+
+import { alterConfigsRequest, alterConfigsResponse } from '../protocol/messages/alter-configs.ts'
+import { apiVersionsRequest, apiVersionsResponse } from '../protocol/messages/api-versions.ts'
+import {
+  createPartitionsRequest,
+  createPartitionsResponse,
+} from '../protocol/messages/create-partitions.ts'
+import { createTopicsRequest, createTopicsResponse } from '../protocol/messages/create-topics.ts'
+import { deleteRecordsRequest, deleteRecordsResponse } from '../protocol/messages/delete-records.ts'
+import { deleteTopicsRequest, deleteTopicsResponse } from '../protocol/messages/delete-topics.ts'
+import {
+  describeClusterRequest,
+  describeClusterResponse,
+} from '../protocol/messages/describe-cluster.ts'
+import {
+  describeConfigsRequest,
+  describeConfigsResponse,
+} from '../protocol/messages/describe-configs.ts'
+import {
+  describeLogDirsRequest,
+  describeLogDirsResponse,
+} from '../protocol/messages/describe-log-dirs.ts'
+import {
+  describeTopicPartitionsRequest,
+  describeTopicPartitionsResponse,
+} from '../protocol/messages/describe-topic-partitions.ts'
+import { fetchRequest, fetchResponse } from '../protocol/messages/fetch.ts'
+import {
+  incrementalAlterConfigsRequest,
+  incrementalAlterConfigsResponse,
+} from '../protocol/messages/incremental-alter-configs.ts'
+import {
+  initProducerIdRequest,
+  initProducerIdResponse,
+} from '../protocol/messages/init-producer-id.ts'
+import { listOffsetsRequest, listOffsetsResponse } from '../protocol/messages/list-offsets.ts'
+import { metadataRequest, metadataResponse } from '../protocol/messages/metadata.ts'
+import {
+  offsetForLeaderEpochRequest,
+  offsetForLeaderEpochResponse,
+} from '../protocol/messages/offset-for-leader-epoch.ts'
+import { produceRequest, produceResponse } from '../protocol/messages/produce.ts'
 import type { Fields, Message } from '../protocol/schema.ts'
 import type { Api } from './dispatch.ts'
+import {
+  alterConfigs,
+  alterConfigsFailure,
+  incrementalAlterConfigs,
+} from './handlers/alter-configs.ts'
+import { apiVersions, apiVersionsFailure } from './handlers/api-versions.ts'
+import { createPartitions, createPartitionsFailure } from './handlers/create-partitions.ts'
+import { createTopics, createTopicsFailure } from './handlers/create-topics.ts'
+import { deleteRecords, deleteRecordsFailure } from './handlers/delete-records.ts'
+import { deleteTopics, deleteTopicsFailure } from './handlers/delete-topics.ts'
+import { describeCluster, describeClusterFailure } from './handlers/describe-cluster.ts'
+import { describeConfigs, describeConfigsFailure } from './handlers/describe-configs.ts'
+import { describeLogDirs, describeLogDirsFailure } from './handlers/describe-log-dirs.ts'
+import {
+  describeTopicPartitions,
+  describeTopicPartitionsFailure,
+} from './handlers/describe-topic-partitions.ts'
+import { fetch, fetchFailure } from './handlers/fetch.ts'
+import { initProducerId, initProducerIdFailure } from './handlers/init-producer-id.ts'
+import { listOffsets, listOffsetsFailure } from './handlers/list-offsets.ts'
+import { metadata, metadataFailure } from './handlers/metadata.ts'
+import {
+  offsetForLeaderEpoch,
+  offsetForLeaderEpochFailure,
+} from './handlers/offset-for-leader-epoch.ts'
+import { produce, produceFailure } from './handlers/produce.ts'
 
 function api<Q extends Fields, R extends Fields>(
   request: Message<Q>,
@@ -17,4 +85,43 @@ function api<Q extends Fields, R extends Fields>(
   return { request, response, handle, fail, listedMin, isAlone } as unknown as Api
 }
 
-export const apis: readonly Api[] = []
+/** In order of keys. */
+export const apis: readonly Api[] = [
+  api(produceRequest, produceResponse, produce, produceFailure, { listedMin: 0 }),
+  api(fetchRequest, fetchResponse, fetch, fetchFailure, { isAlone: true }),
+  api(listOffsetsRequest, listOffsetsResponse, listOffsets, listOffsetsFailure),
+  api(metadataRequest, metadataResponse, metadata, metadataFailure),
+  api(
+    apiVersionsRequest,
+    apiVersionsResponse,
+    apiVersions(() => apis),
+    apiVersionsFailure,
+  ),
+  api(createTopicsRequest, createTopicsResponse, createTopics, createTopicsFailure),
+  api(deleteTopicsRequest, deleteTopicsResponse, deleteTopics, deleteTopicsFailure),
+  api(deleteRecordsRequest, deleteRecordsResponse, deleteRecords, deleteRecordsFailure),
+  api(initProducerIdRequest, initProducerIdResponse, initProducerId, initProducerIdFailure),
+  api(
+    offsetForLeaderEpochRequest,
+    offsetForLeaderEpochResponse,
+    offsetForLeaderEpoch,
+    offsetForLeaderEpochFailure,
+  ),
+  api(describeConfigsRequest, describeConfigsResponse, describeConfigs, describeConfigsFailure),
+  api(alterConfigsRequest, alterConfigsResponse, alterConfigs, alterConfigsFailure),
+  api(describeLogDirsRequest, describeLogDirsResponse, describeLogDirs, describeLogDirsFailure),
+  api(createPartitionsRequest, createPartitionsResponse, createPartitions, createPartitionsFailure),
+  api(
+    incrementalAlterConfigsRequest,
+    incrementalAlterConfigsResponse,
+    incrementalAlterConfigs,
+    alterConfigsFailure,
+  ),
+  api(describeClusterRequest, describeClusterResponse, describeCluster, describeClusterFailure),
+  api(
+    describeTopicPartitionsRequest,
+    describeTopicPartitionsResponse,
+    describeTopicPartitions,
+    describeTopicPartitionsFailure,
+  ),
+]

@@ -9,6 +9,7 @@ import type {
   ListOffsetsResponse,
 } from '../../protocol/messages/list-offsets.ts'
 import type { Failure, RequestContext } from '../context.ts'
+import { repeated } from '../repeated.ts'
 
 type Topic = ListOffsetsRequest['topics'][number]
 type Wanted = Topic['partitions'][number]
@@ -27,8 +28,8 @@ export async function listOffsets(
   request: ListOffsetsRequest,
 ): Promise<ListOffsetsResponse> {
   const topics = request.topics.map(async topic => {
-    const repeated = repeatedIn(topic)
-    const partitions = topic.partitions.map(wanted => find(ctx, request, topic, wanted, repeated))
+    const twice = repeated(topic.partitions.map(({ partitionIndex }) => partitionIndex))
+    const partitions = topic.partitions.map(wanted => find(ctx, request, topic, wanted, twice))
     return { name: topic.name, partitions: await Promise.all(partitions) }
   })
   return { topics: await Promise.all(topics) }
@@ -39,13 +40,13 @@ async function find(
   request: ListOffsetsRequest,
   topic: Topic,
   wanted: Wanted,
-  repeated: ReadonlySet<number>,
+  twice: ReadonlySet<number>,
 ): Promise<Answer> {
   const { partitionIndex, timestamp, currentLeaderEpoch } = wanted
   try {
     if (ctx.version < (specialSince.get(timestamp) ?? 0))
       throw new KafkaError('UNSUPPORTED_VERSION')
-    if (repeated.has(partitionIndex)) {
+    if (twice.has(partitionIndex)) {
       throw new KafkaError('INVALID_REQUEST', `partition ${partitionIndex} is asked for twice`)
     }
     const isolation = request.isolationLevel === 1 ? 'read_committed' : 'read_uncommitted'
@@ -55,17 +56,6 @@ async function find(
   } catch (error) {
     return { partitionIndex, errorCode: codeFor(ctx, error) }
   }
-}
-
-/** Partitions named more than once: Kafka refuses those. */
-function repeatedIn(topic: Topic): ReadonlySet<number> {
-  const seen = new Set<number>()
-  const repeated = new Set<number>()
-  for (const { partitionIndex } of topic.partitions) {
-    if (seen.has(partitionIndex)) repeated.add(partitionIndex)
-    seen.add(partitionIndex)
-  }
-  return repeated
 }
 
 /** Clients before v5 do not know OFFSET_NOT_AVAILABLE (KIP-207). */
