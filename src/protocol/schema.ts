@@ -249,7 +249,6 @@ type AnyOptions = CommonOptions & {
   readonly flexible?: 'none'
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: the callers' signatures say what it is
 function field(
   kind: Kind,
   options: AnyOptions = {},

@@ -27,7 +27,7 @@ export type ConsumerGroupCurrentMemberAssignmentKey = Incoming<
 const topicPartitions = {
   topicId: uuid(),
   partitions: array(int32()),
-  assignmentEpochs: array(int32(), { nullable: '0+', tag: 0, default: null }),
+  assignmentEpochs: array(int32(), { nullable: '0+', tag: 0 }),
 }
 
 /** ConsumerGroupCurrentMemberAssignmentValue. */

@@ -27,7 +27,7 @@ export type StreamsGroupCurrentMemberAssignmentKey = Incoming<
 const taskIds = {
   subtopologyId: string(),
   partitions: array(int32()),
-  assignmentEpochs: array(int32(), { nullable: '0+', tag: 0, default: null }),
+  assignmentEpochs: array(int32(), { nullable: '0+', tag: 0 }),
 }
 
 /** StreamsGroupCurrentMemberAssignmentValue. */
@@ -111,7 +111,7 @@ export const streamsGroupMetadataValue = message(
     epoch: int32(),
     metadataHash: int64({ exact: true }),
     validatedTopologyEpoch: int32({ tag: 0, default: -1 }),
-    lastAssignmentConfigs: array(lastAssignmentConfig, { nullable: '0+', tag: 1, default: null }),
+    lastAssignmentConfigs: array(lastAssignmentConfig, { nullable: '0+', tag: 1 }),
     storedDescriptionTopologyEpoch: int32({ tag: 2, default: -1 }),
     failedDescriptionTopologyEpoch: int32({ tag: 3, default: -1 }),
   },
