@@ -78,17 +78,20 @@ function api<Q extends Fields, R extends Fields>(
   response: Message<R>,
   handle: Api<Q, R>['handle'],
   fail: Api<Q, R>['fail'],
-  options: { listedMin?: number; isAlone?: boolean } = {},
+  options: { listedMin?: number; isPipelined?: boolean } = {},
 ): Api {
-  const { listedMin = request.versions.first, isAlone = false } = options
+  const { listedMin = request.versions.first, isPipelined = false } = options
   // The types of one API meet in this call; the list holds them all.
-  return { request, response, handle, fail, listedMin, isAlone } as unknown as Api
+  return { request, response, handle, fail, listedMin, isPipelined } as unknown as Api
 }
 
 /** In order of keys. */
 export const apis: readonly Api[] = [
-  api(produceRequest, produceResponse, produce, produceFailure, { listedMin: 0 }),
-  api(fetchRequest, fetchResponse, fetch, fetchFailure, { isAlone: true }),
+  api(produceRequest, produceResponse, produce, produceFailure, {
+    listedMin: 0,
+    isPipelined: true,
+  }),
+  api(fetchRequest, fetchResponse, fetch, fetchFailure),
   api(listOffsetsRequest, listOffsetsResponse, listOffsets, listOffsetsFailure),
   api(metadataRequest, metadataResponse, metadata, metadataFailure),
   api(

@@ -31,8 +31,8 @@ export interface Api<Q extends Fields = Fields, R extends Fields = Fields> {
   fail(request: IncomingFields<Q>, failure: Failure, version: number): OutgoingFields<R>
   /** Lowest version that ApiVersions lists; the request's own by default. */
   readonly listedMin: number
-  /** Its answers are large: the next request of the connection waits until this one is answered. */
-  readonly isAlone: boolean
+  /** The next request of the connection may start before this one is answered. */
+  readonly isPipelined: boolean
 }
 
 export class Dispatcher {
@@ -48,9 +48,9 @@ export class Dispatcher {
     this.#server = server
   }
 
-  /** Whether the next request of the connection has to wait for the answer of this one. */
-  isAlone(frame: Uint8Array): boolean {
-    return this.#apis.get((frame[0]! << 8) | frame[1]!)?.isAlone ?? false
+  /** Whether the next request of the connection may start before this one is answered. */
+  isPipelined(frame: Uint8Array): boolean {
+    return this.#apis.get((frame[0]! << 8) | frame[1]!)?.isPipelined ?? false
   }
 
   /**
