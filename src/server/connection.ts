@@ -10,7 +10,7 @@
  * connections together (memory.ts), or the client does not read its answers.
  */
 import type { Clock, Socket, SocketHandlers, Timer } from '../io/io.ts'
-import type { ConnectionFacts } from './context.ts'
+import { CloseConnection, type ConnectionFacts } from './context.ts'
 import { FrameReader } from './frame-reader.ts'
 import type { Holder, Memory } from './memory.ts'
 
@@ -57,6 +57,7 @@ export class Connection implements SocketHandlers, Holder {
   /** Complete frames that wait to be started. */
   readonly #frames: Uint8Array[] = []
   readonly #inFlight: InFlight[] = []
+  #waitingBytes = 0
   #inFlightBytes = 0
   /** Nothing is started before the last request in flight is answered. */
   #isHeld = false
@@ -67,6 +68,8 @@ export class Connection implements SocketHandlers, Holder {
   /** The socket takes no more until `drain`. */
   #isBlocked = false
   #isPaused = false
+  /** What came after the last frame was no frame. */
+  #failure: unknown
   #state: 'open' | 'stopping' | 'ending' | 'closed' = 'open'
   #activeMs: number
   #idleTimer: Timer | undefined
@@ -101,16 +104,17 @@ export class Connection implements SocketHandlers, Holder {
     this.#receivedBytes += chunk.length
     this.#host.memory.take(chunk.length)
     try {
-      for (const frame of this.#reader.push(chunk)) this.#frames.push(frame)
+      for (const frame of this.#reader.push(chunk)) {
+        this.#frames.push(frame)
+        this.#waitingBytes += frame.length
+      }
     } catch (error) {
       // What came whole before it is answered first.
       this.#state = 'stopping'
-      this.#pump()
-      this.#inFlight.push({ bytes: 0, isSettled: true, answer: undefined, error })
-      this.#isHeld = true
+      this.#failure = error
     }
     this.#pump()
-    this.#flush()
+    this.#endWhenDone()
   }
 
   drain(): void {
@@ -139,7 +143,9 @@ export class Connection implements SocketHandlers, Holder {
   }
 
   shed(): void {
-    this.#break(new Error('memory for requests and answers is short: the largest holder is closed'))
+    if (this.#state === 'ending') return
+    this.#break(new CloseConnection('it holds most of the memory for requests and answers'))
+    this.#socket.destroy()
   }
 
   /** Answers what came whole, then closes. Nobody waits for more data from now on. */
@@ -148,7 +154,7 @@ export class Connection implements SocketHandlers, Holder {
     this.#state = 'stopping'
     this.#hurry.abort()
     this.#pump()
-    this.#flush()
+    this.#endWhenDone()
   }
 
   /** Closes now. */
@@ -161,7 +167,7 @@ export class Connection implements SocketHandlers, Holder {
     const { memory } = this.#host
     while (this.#frames.length > 0 && this.#mayStart()) this.#start(this.#frames.shift()!)
     if (this.#state !== 'open') return
-    const isFull = memory.isFull
+    const { isFull } = memory
     if (isFull) memory.wait(this)
     this.#setPaused(isFull || this.#frames.length > 0 || this.#isBlocked)
   }
@@ -180,6 +186,7 @@ export class Connection implements SocketHandlers, Holder {
       error: undefined,
     }
     this.#inFlight.push(request)
+    this.#waitingBytes -= request.bytes
     this.#inFlightBytes += request.bytes
     this.#isHeld = !this.#host.isPipelined(frame)
     this.#host.dispatch(frame, this.facts).then(
@@ -193,10 +200,9 @@ export class Connection implements SocketHandlers, Holder {
     request.answer = answer
     request.error = error
     this.#inFlightBytes -= request.bytes
-    if (this.#state === 'closed') return
+    if (this.#state === 'ending' || this.#state === 'closed') return
     this.#flush()
     this.#pump()
-    // A pump may have answered nothing and left the last request behind.
     this.#endWhenDone()
   }
 
@@ -204,12 +210,14 @@ export class Connection implements SocketHandlers, Holder {
   #flush(): void {
     while (this.#inFlight[0]?.isSettled) {
       const { answer, error } = this.#inFlight.shift()!
-      if (error !== undefined) return this.#break(error)
+      if (error !== undefined) {
+        this.#break(error)
+        return
+      }
       if (answer !== undefined) this.#write(answer)
     }
     if (this.#inFlight.length === 0) this.#isHeld = false
     this.#countReceived()
-    this.#endWhenDone()
   }
 
   #write(answer: Uint8Array[]): void {
@@ -231,8 +239,7 @@ export class Connection implements SocketHandlers, Holder {
 
   /** Gives back the requests that are answered: what remains is unfinished, waiting or in flight. */
   #countReceived(): void {
-    const waiting = this.#frames.reduce((sum, frame) => sum + frame.length, 0)
-    const held = this.#reader.unfinishedBytes + waiting + this.#inFlightBytes
+    const held = this.#reader.unfinishedBytes + this.#waitingBytes + this.#inFlightBytes
     const answered = this.#receivedBytes - held
     if (answered <= 0) return
     this.#receivedBytes -= answered
@@ -248,7 +255,9 @@ export class Connection implements SocketHandlers, Holder {
 
   #endWhenDone(): void {
     if (this.#state !== 'stopping') return
-    if (this.#frames.length === 0 && this.#inFlight.length === 0) this.#end()
+    if (this.#frames.length > 0 || this.#inFlight.length > 0) return
+    if (this.#failure !== undefined) this.#break(this.#failure)
+    else this.#end()
   }
 
   #break(error: unknown): void {
