@@ -28,6 +28,9 @@ export class Server {
   readonly #perAddress = new Map<string, number>()
   #listeners: OpenListener[] = []
   #onEmpty: (() => void) | undefined
+  #isServing = false
+  /** Accepted before `serve`, and not read until then. */
+  #early: Socket[] = []
   #isStopping = false
   #reportedMs = -Infinity
   #unreported = 0
@@ -59,11 +62,19 @@ export class Server {
     return this.#connections.size
   }
 
-  /**
-   * Opens all listeners, in the order of `listeners`. When one cannot be opened, those before it
-   * are closed again and the error is thrown (EADDRINUSE, EACCES, EADDRNOTAVAIL).
-   */
+  /** Opens all listeners and serves. Throws as `bind` does. */
   async start(): Promise<BoundListener[]> {
+    const bound = await this.bind()
+    this.serve()
+    return bound
+  }
+
+  /**
+   * Opens all listeners, in the order of `listeners`; who connects waits until `serve`. When one
+   * cannot be opened, those before it are closed again and the error is thrown (EADDRINUSE, EACCES,
+   * EADDRNOTAVAIL). A broker has its ports, and can register them, before it is ready to answer.
+   */
+  async bind(): Promise<BoundListener[]> {
     const { listeners, listenBacklog: backlog } = this.#domain.config()
     const bound: BoundListener[] = []
     try {
@@ -79,6 +90,12 @@ export class Server {
       throw error
     }
     return bound
+  }
+
+  /** Reads the requests of those who connected, from now on at once. */
+  serve(): void {
+    this.#isServing = true
+    for (const socket of this.#early.splice(0)) socket.resume()
   }
 
   /**
@@ -126,6 +143,10 @@ export class Server {
       maxIdleMs: config.connectionsMaxIdleMs,
     })
     this.#connections.add(connection)
+    if (!this.#isServing) {
+      socket.pause()
+      this.#early.push(socket)
+    }
     return connection
   }
 
