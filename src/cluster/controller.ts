@@ -1,96 +1,450 @@
-/** The controller role and its queue. (skeleton) */
-import type { KafkaError } from '../protocol/errors.ts'
-import type { ConfigScope } from './keys.ts'
+/**
+ * The controller: the broker that holds the `controller` key decides what partitions there are and
+ * who leads them (replication.md §1, §5).
+ *
+ * Work is one queue, one item at a time: decide from the image, commit, wait until the image shows
+ * it, go on. Every transaction compares `controller` (still ours) and `controller-seq` (its number
+ * is the next one) and rewrites the latter, so each takes effect at most once and in order, whatever
+ * became of earlier copies. A change of brokers or partitions queues a pass of `repairs`.
+ *
+ * The role hangs on the broker's lease and is given up with it alone.
+ */
+import type { Io } from '../io/io.ts'
+import { StoreRequestError } from '../io/io.ts'
+import { KafkaError } from '../protocol/errors.ts'
+import type {
+  ConfigChange,
+  ConfigOp,
+  ConfigResource,
+  ConfigRules,
+  CreatedTopic,
+  DeletedTopic,
+  NewPartitions,
+  NewTopic,
+  Outcome,
+  RequestOptions,
+  TopicRef,
+} from './admin.ts'
+import {
+  changeConfigs,
+  chunkSize,
+  createPartitions,
+  createTopic,
+  deleteTopic,
+  dropUnnamedTopic,
+  type Given,
+  type Plan,
+  type Step,
+} from './controller-state.ts'
+import { within } from './deadline.ts'
+import type { Image, ImageChange } from './image.ts'
+import type { ImageFeed } from './image-feed.ts'
+import { codecs, keys } from './keys.ts'
+import type { Membership } from './membership.ts'
+import { randomId } from './random-id.ts'
+import { repairs } from './repairs.ts'
+import type { Transactor } from './transact.ts'
 
-export interface NewTopic {
-  readonly name: string
-  /** −1: the broker's default. */
-  readonly partitionCount: number
-  /** −1: the broker's default. */
-  readonly replicationFactor: number
-  /** Replicas by partition index, preferred first; with it the two numbers above are −1. */
-  readonly assignments?: ReadonlyMap<number, readonly number[]>
-  readonly configs: ReadonlyMap<string, string | null>
+/** What the controller asks the partitions of its broker. */
+export interface Settled {
+  /** Resolves when the folders of a topic are open and writable here, or renamed away. */
+  settled(topicId: string): Promise<void>
 }
 
-export interface RequestOptions {
-  readonly validateOnly?: boolean
-  /** Monotonic. */
-  readonly deadlineMs: number
+export interface ControllerOptions {
+  readonly rules: ConfigRules
+  readonly replicas: Settled
 }
 
-/** One answer a resource, in the order of the request. */
-export interface Outcome {
-  readonly error?: KafkaError
+/** A reign: from taking the key to losing it. */
+interface Term {
+  readonly epoch: bigint
+  /** `modRevision` of `controller-seq` after our last transaction. */
+  seq: bigint
+  request: number
 }
 
-export interface CreatedTopic extends Outcome {
-  readonly name: string
-  readonly topicId?: string
-  readonly partitionCount?: number
-  readonly replicationFactor?: number
-  /** Overrides as stored. */
-  readonly configs?: ReadonlyMap<string, string>
-}
+const retryMs = 500
+const maxAttempts = 10
+const longestQueue = 10_000
+const zeroTopicId = 'AAAAAAAAAAAAAAAAAAAAAA'
 
-export type TopicRef = { readonly name: string } | { readonly topicId: string }
+export class Controller {
+  readonly #io: Io
+  readonly #image: Image
+  readonly #feed: ImageFeed
+  readonly #membership: Membership
+  readonly #transactor: Transactor
+  readonly #options: ControllerOptions
+  readonly #unsubscribe: (() => void)[]
+  #term: Term | undefined
+  #isTaking = false
+  #isClosed = false
+  #queue: Promise<void> = Promise.resolve()
+  #queued = 0
+  /** What the repairs that are queued look at; undefined: none are. */
+  #toRepair: 'all' | Set<string> | undefined
+  #active = Promise.withResolvers<void>()
 
-export interface DeletedTopic extends Outcome {
-  /** Both known when the topic was found. */
-  readonly name?: string
-  readonly topicId?: string
-}
+  constructor(
+    io: Io,
+    image: Image,
+    feed: ImageFeed,
+    membership: Membership,
+    transactor: Transactor,
+    options: ControllerOptions,
+  ) {
+    this.#io = io
+    this.#image = image
+    this.#feed = feed
+    this.#membership = membership
+    this.#transactor = transactor
+    this.#options = options
+    this.#unsubscribe = [
+      image.subscribe(change => this.#onChange(change)),
+      membership.subscribe(() => this.#seekRole()),
+    ]
+    this.#seekRole()
+  }
 
-export interface NewPartitions {
-  readonly name: string
-  /** Wanted in all. */
-  readonly count: number
-  /** Replicas of each added partition. */
-  readonly assignments?: readonly (readonly number[])[]
-}
+  /** This broker holds the role, as far as it knows. */
+  get isActive(): boolean {
+    return this.#term !== undefined
+  }
 
-export interface ConfigResource {
-  readonly type: ConfigScope
-  /** Topic name, or broker id; '' is the default of all brokers. */
-  readonly name: string
-}
-
-export interface ConfigOp {
-  readonly key: string
-  readonly op: 'SET' | 'DELETE' | 'APPEND' | 'SUBTRACT'
-  readonly value: string | null
-}
-
-/** What the controller asks the config tables, which lie in the composition root's hands. */
-export interface ConfigRules {
-  readonly defaultPartitions: number
-  readonly defaultReplicationFactor: number
-  /** Throws KafkaError INVALID_CONFIG, or POLICY_VIOLATION. */
-  validate(resource: ConfigResource, configs: ReadonlyMap<string, string>): void
-  /** Keys whose values are lists: they alone take APPEND and SUBTRACT. */
-  isList(type: ConfigScope, key: string): boolean
-  /** Value of a list key without an override; '' is the empty list. */
-  defaultValue(type: ConfigScope, key: string): string
-  /** min.insync.replicas under these overrides. */
-  minInsyncReplicas(overrides: ReadonlyMap<string, string>): number
-  /** unclean.leader.election.enable under these overrides. */
-  uncleanElection(overrides: ReadonlyMap<string, string>): boolean
-}
-
-export declare class Controller {
-  /** This broker holds the controller key, as far as it knows. */
-  readonly isActive: boolean
-  createTopics(topics: readonly NewTopic[], options: RequestOptions): Promise<CreatedTopic[]>
-  deleteTopics(topics: readonly TopicRef[], options: RequestOptions): Promise<DeletedTopic[]>
-  createPartitions(topics: readonly NewPartitions[], options: RequestOptions): Promise<Outcome[]>
-  /** AlterConfigs: replaces all overrides of each resource. */
-  alterConfigs(
-    changes: readonly { resource: ConfigResource; configs: ReadonlyMap<string, string | null> }[],
+  async createTopics(
+    topics: readonly NewTopic[],
     options: RequestOptions,
-  ): Promise<Outcome[]>
+  ): Promise<CreatedTopic[]> {
+    const names = topics.map(({ name }) => name)
+    return Promise.all(
+      topics.map(async topic => {
+        const answer = await this.#answer<CreatedTopic>(
+          { name: topic.name },
+          options,
+          given => {
+            refuseRepeated(topic.name, names)
+            return createTopic(this.#image, topic, randomId(this.#io.random), given)
+          },
+          ({ topicId }) => this.#options.replicas.settled(topicId!),
+        )
+        const isShown = options.validateOnly === true && answer.error === undefined
+        return isShown ? { ...answer, topicId: zeroTopicId } : answer
+      }),
+    )
+  }
+
+  async deleteTopics(
+    topics: readonly TopicRef[],
+    options: RequestOptions,
+  ): Promise<DeletedTopic[]> {
+    return Promise.all(
+      topics.map(ref =>
+        this.#answer<DeletedTopic>(
+          ref,
+          options,
+          given => deleteTopic(this.#image, ref, given),
+          ({ topicId }) => this.#options.replicas.settled(topicId!),
+        ),
+      ),
+    )
+  }
+
+  async createPartitions(
+    requests: readonly NewPartitions[],
+    options: RequestOptions,
+  ): Promise<Outcome[]> {
+    const names = requests.map(({ name }) => name)
+    return Promise.all(
+      requests.map(request =>
+        this.#answer<Outcome>(
+          {},
+          options,
+          given => {
+            refuseRepeated(request.name, names)
+            return createPartitions(this.#image, request, given)
+          },
+          () => this.#options.replicas.settled(this.#image.topicIdOf(request.name)!),
+        ),
+      ),
+    )
+  }
+
+  /** AlterConfigs: the overrides given replace all there are. */
+  alterConfigs(
+    changes: readonly {
+      resource: ConfigResource
+      configs: ReadonlyMap<string, string | null>
+    }[],
+    options: RequestOptions,
+  ): Promise<Outcome[]> {
+    return this.#changeConfigs(changes, options)
+  }
+
   incrementalAlterConfigs(
     changes: readonly { resource: ConfigResource; ops: readonly ConfigOp[] }[],
     options: RequestOptions,
-  ): Promise<Outcome[]>
-  close(): Promise<void>
+  ): Promise<Outcome[]> {
+    return this.#changeConfigs(changes, options)
+  }
+
+  /** Work that is queued is not done. */
+  close(): void {
+    this.#isClosed = true
+    this.#term = undefined
+    for (const unsubscribe of this.#unsubscribe) unsubscribe()
+  }
+
+  #changeConfigs(changes: readonly ConfigChange[], options: RequestOptions): Promise<Outcome[]> {
+    const names = changes.map(({ resource }) => `${resource.type}/${resource.name}`)
+    return Promise.all(
+      changes.map((change, i) =>
+        this.#answer<Outcome>(
+          {},
+          options,
+          given => {
+            refuseRepeated(names[i]!, names)
+            return changeConfigs(this.#image, change, given)
+          },
+          // The repairs that the change called for (minIsr) stand in the queue before this.
+          () => this.#enqueue(async () => {}),
+        ),
+      ),
+    )
+  }
+
+  /** One resource from the request to the answer; what it refuses is the answer. */
+  async #answer<Answer extends Outcome>(
+    asked: Answer,
+    options: RequestOptions,
+    decide: (given: Given) => Plan<Answer>,
+    afterwards: (answer: Answer) => Promise<void>,
+  ): Promise<Answer> {
+    try {
+      const done = this.#perform(options, decide).then(async answer => {
+        if (options.validateOnly !== true) await afterwards(answer)
+        return answer
+      })
+      return await within(this.#io.clock, done, options.deadlineMs)
+    } catch (error) {
+      if (!(error instanceof KafkaError)) throw error
+      return { ...asked, error }
+    }
+  }
+
+  async #perform<Answer>(
+    options: RequestOptions,
+    decide: (given: Given) => Plan<Answer>,
+  ): Promise<Answer> {
+    await this.#whenActive()
+    return this.#enqueue(async () => {
+      for (let attempt = 0; attempt < maxAttempts; attempt++) {
+        if (this.#io.clock.monotonicMs() >= options.deadlineMs) {
+          throw new KafkaError('REQUEST_TIMED_OUT', 'the controller is busy')
+        }
+        const { steps, answer } = decide({
+          rules: this.#options.rules,
+          nowMs: this.#io.clock.wallMs(),
+          random: this.#io.random.u32(),
+        })
+        if (options.validateOnly === true) return answer
+        if (await this.#commitAll(steps)) return answer
+      }
+      throw new KafkaError('REQUEST_TIMED_OUT', 'what it is about keeps changing')
+    })
+  }
+
+  /** Waits while this broker is about to get the role; another broker's is not ours to wait for. */
+  async #whenActive(): Promise<void> {
+    const { controllerId } = this.#image
+    const isElsewhere = controllerId !== undefined && controllerId !== this.#membership.brokerId
+    if (this.#isClosed || isElsewhere) throw new KafkaError('NOT_CONTROLLER')
+    if (this.#term === undefined) await this.#active.promise
+  }
+
+  /** One item at a time; the bound keeps a flood of requests from growing without end. */
+  #enqueue<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#queued >= longestQueue) {
+      return Promise.reject(new KafkaError('REQUEST_TIMED_OUT', 'the controller is busy'))
+    }
+    this.#queued++
+    const done = this.#queue.then(work)
+    this.#queue = done.then(
+      () => void this.#queued--,
+      () => void this.#queued--,
+    )
+    return done
+  }
+
+  async #commitAll(steps: readonly Step[]): Promise<boolean> {
+    for (const step of steps) if (!(await this.#commit(step))) return false
+    return true
+  }
+
+  /** True when it took effect; the image shows it then. Throws NOT_CONTROLLER when deposed. */
+  async #commit(step: Step): Promise<boolean> {
+    const term = this.#term
+    if (term === undefined) throw new KafkaError('NOT_CONTROLLER')
+    const by = this.#transactor.nextBy()
+    const seq = { controllerEpoch: term.epoch, request: term.request + 1, by }
+    const outcome = await this.#transactor.run(
+      {
+        compares: [
+          { key: keys.controller, target: 'createRevision', equals: term.epoch },
+          { key: keys.controllerSeq, target: 'modRevision', equals: term.seq },
+          ...step.compares,
+        ],
+        ops: [...step.ops, { put: keys.controllerSeq, value: codecs.controllerSeq.encode(seq) }],
+        proofKey: keys.controllerSeq,
+      },
+      by,
+    )
+    if (outcome.applied) {
+      term.seq = outcome.revision
+      term.request++
+      await this.#feed.reached(outcome.revision)
+      return true
+    }
+    // A moment for the image to show what was in the way; it is read again in any case.
+    const soonMs = this.#io.clock.monotonicMs() + retryMs
+    await this.#feed.reached(outcome.revision, soonMs).catch(() => {})
+    if (outcome.found?.modRevision !== term.seq) this.#depose(term)
+    if (this.#term !== term) throw new KafkaError('NOT_CONTROLLER')
+    return false
+  }
+
+  #onChange(change: ImageChange): void {
+    const term = this.#term
+    if (term !== undefined && this.#image.controller?.createRevision !== term.epoch) {
+      this.#depose(term)
+    }
+    if (change.controller) this.#seekRole()
+    if (this.#term === undefined) return
+    const isAboutAll = change.brokers.size > 0 || [...change.configs].some(isOfBroker)
+    this.#repairSoon(isAboutAll ? 'all' : this.#touchedTopics(change))
+  }
+
+  #touchedTopics({ topics, configs }: ImageChange): Set<string> {
+    const touched = new Set(topics)
+    for (const name of configs) {
+      const topicId = this.#image.topicIdOf(name.slice('topic/'.length))
+      if (topicId !== undefined) touched.add(topicId)
+    }
+    return touched
+  }
+
+  #depose(term: Term): void {
+    if (this.#term !== term) return
+    this.#term = undefined
+    this.#active = Promise.withResolvers<void>()
+    this.#toRepair = undefined
+    this.#io.report.info({ controllerEpoch: term.epoch }, 'no longer the controller')
+    this.#seekRole()
+  }
+
+  #seekRole(): void {
+    const isVacant = this.#image.controller === undefined && this.#term === undefined
+    if (!isVacant || this.#isTaking || this.#isClosed) return
+    if (this.#membership.registration === undefined) return
+    this.#isTaking = true
+    void this.#takeRole()
+      .catch(error => {
+        if (!(error instanceof StoreRequestError) && !this.#isClosed) throw error
+      })
+      .finally(() => {
+        // Our registration may have run out, unnoticed yet: then it is tried again after the next.
+        this.#io.clock.timer(retryMs, () => {
+          this.#isTaking = false
+          this.#seekRole()
+        })
+      })
+  }
+
+  async #takeRole(): Promise<void> {
+    const registration = this.#membership.registration!
+    const { brokerId } = this.#membership
+    const { brokerEpoch, lease } = registration
+    const by = this.#transactor.nextBy()
+    const value = codecs.controller.encode({ brokerId, brokerEpoch, by })
+    const seq = codecs.controllerSeq.encode({ controllerEpoch: brokerEpoch, request: 0, by })
+    const outcome = await this.#transactor.run(
+      {
+        compares: [
+          { key: keys.controller, target: 'version', equals: 0n },
+          { key: keys.alive(brokerId), target: 'createRevision', equals: brokerEpoch },
+        ],
+        ops: [
+          { put: keys.controller, value, lease },
+          { put: keys.controllerSeq, value: seq },
+        ],
+        proofKey: keys.controller,
+      },
+      by,
+    )
+    if (!outcome.applied) return
+    await this.#feed.reached(outcome.revision)
+    if (this.#isClosed || this.#image.controller?.createRevision !== outcome.revision) return
+    this.#term = { epoch: outcome.revision, seq: outcome.revision, request: 0 }
+    this.#io.report.info({ controllerEpoch: outcome.revision }, 'now the controller')
+    void this.#enqueue(() => this.#dropUnnamed()).catch(error => this.#refused(error))
+    this.#repairSoon('all')
+    this.#active.resolve()
+  }
+
+  async #dropUnnamed(): Promise<void> {
+    for (const topicId of [...this.#image.unnamedTopics()]) {
+      await this.#commit(dropUnnamedTopic(topicId))
+    }
+  }
+
+  #repairSoon(what: 'all' | Set<string>): void {
+    if (what !== 'all' && what.size === 0) return
+    const isQueued = this.#toRepair !== undefined
+    if (what === 'all' || this.#toRepair === 'all') this.#toRepair = 'all'
+    else this.#toRepair = new Set([...(this.#toRepair ?? []), ...what])
+    if (!isQueued) void this.#enqueue(() => this.#repair()).catch(error => this.#refused(error))
+  }
+
+  async #repair(): Promise<void> {
+    const what = this.#toRepair
+    this.#toRepair = undefined
+    if (what === undefined) return
+    let size = chunkSize
+    while (this.#term !== undefined) {
+      const ids = what === 'all' ? [] : [...what]
+      const topics = ids.map(id => this.#image.topicById(id)).filter(topic => topic !== undefined)
+      const { steps, lossyElections } = repairs(
+        this.#image,
+        this.#options.rules,
+        what === 'all' ? 'all' : topics,
+        size,
+      )
+      if (steps.length === 0) return
+      const isDone = await this.#commitAll(steps)
+      // What is in the way of a chunk is in the way of one partition of it.
+      size = isDone ? chunkSize : 1
+      if (isDone) {
+        for (const election of lossyElections) {
+          this.#io.report.error({ ...election }, 'elected a leader that may have lost records')
+        }
+      }
+    }
+  }
+
+  /** A refusal in work that nobody asked for: the next controller does it. */
+  #refused(error: unknown): void {
+    if (this.#isClosed) return
+    if (!(error instanceof KafkaError)) throw error
+    this.#io.report.info({ error: error.message }, 'the controller stopped its work')
+  }
+}
+
+function refuseRepeated(name: string, names: readonly string[]): void {
+  if (names.indexOf(name) !== names.lastIndexOf(name)) {
+    throw new KafkaError('INVALID_REQUEST', `${name} is there twice`)
+  }
+}
+
+function isOfBroker(name: string): boolean {
+  return name.startsWith('broker/')
 }

@@ -6,7 +6,7 @@
  * difference; one that broke is opened again after the last revision applied.
  */
 import type { Io, MetadataStore, StoreEvent, Watch } from '../io/io.ts'
-import { KafkaError } from '../protocol/errors.ts'
+import { within } from './deadline.ts'
 import type { Image } from './image.ts'
 import { everything } from './keys.ts'
 
@@ -43,27 +43,11 @@ export class ImageFeed {
     this.#cancelRetry()
   }
 
-  /** Resolves once `revision` is applied; rejects with REQUEST_TIMED_OUT at the monotonic deadline. */
-  reached(revision: bigint, deadlineMs: number): Promise<void> {
+  /** Resolves once `revision` is applied; REQUEST_TIMED_OUT at the monotonic deadline, if any. */
+  reached(revision: bigint, deadlineMs?: number): Promise<void> {
     if (this.#image.revision >= revision) return Promise.resolve()
-    return new Promise((resolve, reject) => {
-      const waiter: Waiter = {
-        revision,
-        resolve: () => {
-          timer.cancel()
-          resolve()
-        },
-      }
-      const timer = this.#io.clock.timer(this.#remainingMs(deadlineMs), () => {
-        this.#waiters = this.#waiters.filter(other => other !== waiter)
-        reject(new KafkaError('REQUEST_TIMED_OUT', 'metadata is behind'))
-      })
-      this.#waiters.push(waiter)
-    })
-  }
-
-  #remainingMs(deadlineMs: number): number {
-    return Math.max(0, deadlineMs - this.#io.clock.monotonicMs())
+    const applied = new Promise<void>(resolve => this.#waiters.push({ revision, resolve }))
+    return deadlineMs === undefined ? applied : within(this.#io.clock, applied, deadlineMs)
   }
 
   async #readAll(): Promise<void> {

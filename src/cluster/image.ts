@@ -8,9 +8,12 @@
 import type { Entry, Report, StoreEvent } from '../io/io.ts'
 import {
   type AliveValue,
+  type ClusterValue,
   type Codec,
   type ConfigScope,
   type ConfigsValue,
+  type ControllerSeqValue,
+  type ControllerValue,
   codecs,
   type DeletedValue,
   type KeyMeaning,
@@ -20,6 +23,7 @@ import {
   type TopicInfoValue,
 } from './keys.ts'
 import type { PartitionState } from './partition-state.ts'
+import { collisionKey } from './topic-rules.ts'
 
 export interface Topic {
   readonly name: string
@@ -76,7 +80,8 @@ interface BrokerParts {
   alive: Known<AliveValue> | undefined
   stopping: boolean
   admitted: bigint | undefined
-  readonly logEnds: Map<number, readonly LogEnd[]>
+  /** By chunk, and in it by `<topic id>/<index>`. */
+  readonly logEnds: Map<number, ReadonlyMap<string, LogEnd>>
   shown: Broker | undefined
 }
 
@@ -97,10 +102,13 @@ export class Image {
   readonly #topics = new Map<string, TopicParts>()
   readonly #shownTopics = new Map<string, ShownTopic>()
   readonly #byName = new Map<string, Known<{ topicId: string }>>()
+  readonly #byCollision = new Map<string, string>()
   readonly #brokers = new Map<number, BrokerParts>()
   readonly #configs = new Map<string, Known<ConfigsValue>>()
   readonly #deleted = new Map<string, Known<DeletedValue>>()
-  readonly #single = new Map<'cluster' | 'controller' | 'controllerSeq', Known<unknown>>()
+  #cluster: Known<ClusterValue> | undefined
+  #controller: Known<ControllerValue> | undefined
+  #controllerSeq: Known<ControllerSeqValue> | undefined
   readonly #listeners = new Set<(change: ImageChange) => void>()
   #revision = 0n
   #partitionCount = 0
@@ -115,21 +123,22 @@ export class Image {
   }
 
   get clusterId(): string | undefined {
-    return this.#known('cluster', codecs.cluster)?.value.clusterId
+    return this.#cluster?.value.clusterId
   }
 
   /** Broker id of the controller; undefined while there is none. */
   get controllerId(): number | undefined {
-    return this.controller?.value.brokerId
+    return this.#controller?.value.brokerId
   }
 
   /** Its createRevision is the controller epoch. */
-  get controller() {
-    return this.#known('controller', codecs.controller)
+  get controller(): Known<ControllerValue> | undefined {
+    return this.#controller
   }
 
-  get controllerSeq() {
-    return this.#known('controllerSeq', codecs.controllerSeq)
+  /** Each controller transaction rewrites it. */
+  get controllerSeq(): Known<ControllerSeqValue> | undefined {
+    return this.#controllerSeq
   }
 
   get topicCount(): number {
@@ -143,6 +152,16 @@ export class Image {
 
   topicByName(name: string): Topic | undefined {
     return this.#shownTopics.get(name)
+  }
+
+  /** Also of a topic that cannot be shown. */
+  topicIdOf(name: string): string | undefined {
+    return this.#byName.get(name)?.value.topicId
+  }
+
+  /** A topic whose name differs from that of this key in `.` and `_` only. */
+  collidingTopic(key: string): string | undefined {
+    return this.#byCollision.get(key)
   }
 
   topicById(topicId: string): Topic | undefined {
@@ -192,11 +211,14 @@ export class Image {
   readonly usable = (brokerId: number): bigint | undefined => {
     const broker = this.broker(brokerId)
     return broker?.admitted && !broker.stopping ? broker.brokerEpoch : undefined
-  };
+  }
 
-  /** What a broker says of its damaged logs, at its present epoch. */
-  *logEnds(brokerId: number): Iterable<LogEnd> {
-    for (const chunk of this.#brokers.get(brokerId)?.logEnds.values() ?? []) yield* chunk
+  /** Where a broker says, at its present epoch, that a log ends that lost records. */
+  logEnd(brokerId: number, topicId: string, index: number): LogEnd | undefined {
+    for (const chunk of this.#brokers.get(brokerId)?.logEnds.values() ?? []) {
+      const end = chunk.get(`${topicId}/${index}`)
+      if (end !== undefined) return end
+    }
   }
 
   /** Overrides of one topic, or of a broker; '' is the default of all brokers. */
@@ -239,10 +261,6 @@ export class Image {
     ]
   }
 
-  #known<T>(kind: 'cluster' | 'controller' | 'controllerSeq', _codec: Codec<T>) {
-    return this.#single.get(kind) as Known<T> | undefined
-  }
-
   #applyEvent(event: StoreEvent, touched: Touched): void {
     const key = event.type === 'put' ? event.entry.key : event.key
     const modRevision = event.type === 'put' ? event.entry.modRevision : event.modRevision
@@ -265,10 +283,14 @@ export class Image {
       case 'producerIds':
         return
       case 'cluster':
+        this.#cluster = known(entry, codecs.cluster)
+        return
       case 'controller':
+        this.#controller = known(entry, codecs.controller)
+        touched.controller = true
+        return
       case 'controllerSeq':
-        set(this.#single, meaning.kind, known(entry, codecs[meaning.kind] as Codec<unknown>))
-        if (meaning.kind === 'controller') touched.controller = true
+        this.#controllerSeq = known(entry, codecs.controllerSeq)
         return
       case 'deleted':
         set(this.#deleted, meaning.topicId, known(entry, codecs.deleted))
@@ -303,6 +325,7 @@ export class Image {
   #applyName(name: string, value: Known<{ topicId: string }> | undefined, touched: Touched): void {
     const before = this.#byName.get(name)?.value.topicId
     set(this.#byName, name, value)
+    set(this.#byCollision, collisionKey(name), value && name)
     for (const topicId of [before, value?.value.topicId]) {
       if (topicId === undefined) continue
       this.#parts(topicId).name = topicId === value?.value.topicId ? name : undefined
@@ -345,7 +368,7 @@ export class Image {
         parts.admitted = known(entry, codecs.admitted)?.value.brokerEpoch
         return
       case 'logEnds':
-        set(parts.logEnds, meaning.chunk, known(entry, codecs.logEnds)?.value.ends)
+        set(parts.logEnds, meaning.chunk, byPartition(known(entry, codecs.logEnds)?.value.ends))
     }
   }
 
@@ -406,6 +429,10 @@ function known<T>(entry: Entry | undefined, codec: Codec<T>): Known<T> | undefin
 function set<K, V>(map: Map<K, V>, key: K, value: V | undefined): void {
   if (value === undefined) map.delete(key)
   else map.set(key, value)
+}
+
+function byPartition(ends: readonly LogEnd[] | undefined): Map<string, LogEnd> | undefined {
+  return ends && new Map(ends.map(end => [`${end.topicId}/${end.index}`, end]))
 }
 
 function hasAll(partitions: readonly unknown[], count: number): boolean {

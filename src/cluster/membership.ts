@@ -1,42 +1,384 @@
-/** This broker's registration. (skeleton) */
-import type { Io, MetadataStore } from '../io/io.ts'
+/**
+ * This broker's registration in the cluster: replication.md §5.
+ *
+ * A registration is the key `alive` under a lease; its createRevision is the broker epoch. The lease
+ * is kept by a call every third of its TTL, and `validUntilMs` is counted from when the last
+ * successful one was *sent*: beyond it this broker serves nothing that a successor might serve too.
+ * That limits stale answers; what keeps records safe are the epochs in every compare.
+ *
+ * A lost lease is answered by registering anew. Until then, and until `onRegistered` has put the new
+ * epoch into the session files, `brokerEpoch` is undefined and this broker leads nothing.
+ */
+import type { Clock, Io, Lease, MetadataStore } from '../io/io.ts'
+import { StoreRequestError, StoreUnavailableError } from '../io/io.ts'
+import { KafkaError } from '../protocol/errors.ts'
 import type { Image } from './image.ts'
-import type { AdvertisedListener } from './keys.ts'
+import { type AdvertisedListener, type AliveValue, codecs, keys } from './keys.ts'
+import { sameMember } from './partition-state.ts'
+import type { Definite, Transactor } from './transact.ts'
+
+/** Of the keys in the store: a later release that changes them raises it. */
+const formatVersion = 1
+
+const registrationPatienceMs = 60_000
+const registrationRetryMs = 1000
+const stopPatienceMs = 30_000
 
 export interface MembershipOptions {
   readonly brokerId: number
-  /** Random, made once a process. */
+  /** Random, made once a process; the transactor has the same. */
   readonly incarnation: string
+  /** broker.session.timeout.ms; the store has at least 2 s. */
   readonly sessionTimeoutMs: number
   readonly listeners: readonly AdvertisedListener[]
   readonly rack: string | null
+  /** Ids of the log directories: we hold their locks. */
+  readonly directories: readonly string[]
   /** What the log directories say of the last run. */
-  readonly directoryIds: readonly string[]
   readonly clusterId: string | undefined
   readonly previousEpoch: bigint | undefined
   readonly lossless: boolean
+  /** For a cluster that does not exist yet. */
+  readonly newClusterId: string
   /** After each registration, before this broker may lead: session files are written here. */
   onRegistered(identity: {
-    clusterId: string
-    brokerId: number
-    brokerEpoch: bigint
+    readonly clusterId: string
+    readonly brokerId: number
+    readonly brokerEpoch: bigint
   }): Promise<void>
+  /** Another process took this id, or the log directories failed: this one cannot go on. */
+  onFatal(error: Error): void
 }
 
-export declare class Membership {
-  constructor(io: Io, store: MetadataStore, image: Image, options: MembershipOptions)
+/** A registration and the lease that it and what belongs to it hang on. */
+export interface Registration {
+  readonly brokerEpoch: bigint
+  readonly lease: Lease
+}
+
+export class Membership {
   readonly brokerId: number
-  readonly clusterId: string
+  readonly #clock: Clock
+  readonly #report: Io['report']
+  readonly #store: MetadataStore
+  readonly #image: Image
+  readonly #transactor: Transactor
+  readonly #options: MembershipOptions
+  readonly #listeners = new Set<() => void>()
+  #clusterId = ''
+  #previousEpoch: bigint | undefined
+  #lossless: boolean
+  #registration: Registration | undefined
+  #validUntilMs = Number.NEGATIVE_INFINITY
+  #isStopping = false
+  #isClosed = false
+  #cancelTimer = () => {}
+
+  constructor(
+    io: Io,
+    store: MetadataStore,
+    image: Image,
+    transactor: Transactor,
+    options: MembershipOptions,
+  ) {
+    this.brokerId = options.brokerId
+    this.#clock = io.clock
+    this.#report = io.report
+    this.#store = store
+    this.#image = image
+    this.#transactor = transactor
+    this.#options = options
+    this.#previousEpoch = options.previousEpoch
+    this.#lossless = options.lossless
+  }
+
+  /** Known once started. */
+  get clusterId(): string {
+    return this.#clusterId
+  }
+
   /** Undefined between a lost lease and the next registration. */
-  readonly brokerEpoch: bigint | undefined
-  /** Monotonic; beyond it this broker is self-fenced. */
-  readonly validUntilMs: number
-  /** Registers; throws DUPLICATE_BROKER_REGISTRATION after 60 s, INCONSISTENT_CLUSTER_ID. */
-  start(): Promise<void>
-  /** Resolves when the image shows this broker admitted. */
-  admitted(deadlineMs: number): Promise<void>
+  get brokerEpoch(): bigint | undefined {
+    return this.#registration?.brokerEpoch
+  }
+
+  get registration(): Registration | undefined {
+    return this.#registration
+  }
+
+  /** Monotonic; from then on this broker is self-fenced. */
+  get validUntilMs(): number {
+    return this.#validUntilMs
+  }
+
+  /** Called when `brokerEpoch` changed. Answers how to unsubscribe. */
+  subscribe(listener: () => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /**
+   * Joins the cluster, or founds it; the image is whole by then. Throws INCONSISTENT_CLUSTER_ID
+   * when the directories are of another cluster, DUPLICATE_BROKER_REGISTRATION after a minute.
+   */
+  async start(): Promise<void> {
+    this.#clusterId = await this.#agreeOnCluster()
+    await this.#revokeOwnPast()
+    await this.#register()
+  }
+
+  /** Resolves when the image shows this broker admitted at its present epoch. */
+  admitted(): Promise<void> {
+    return this.#imageShows(() => {
+      const broker = this.#image.broker(this.brokerId)
+      return broker?.admitted === true && broker.brokerEpoch === this.brokerEpoch
+    })
+  }
+
   /** Controlled shutdown: resolves when this broker leads nothing, or after 30 s. */
-  stopLeading(): Promise<void>
-  /** Revokes the lease; the last thing that happens. */
-  close(): Promise<void>
+  async stopLeading(): Promise<void> {
+    this.#isStopping = true
+    const { registration } = this
+    if (registration === undefined) return
+    if (!(await this.#putStopping(registration))) return
+    await new Promise<void>(resolve => {
+      const timer = this.#clock.timer(stopPatienceMs, resolve)
+      const leadsNothing = this.#imageShows(() => !this.#leads(registration.brokerEpoch))
+      void leadsNothing.then(() => {
+        timer.cancel()
+        resolve()
+      })
+    })
+  }
+
+  /** Gives the registration up; the last thing that happens. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    this.#cancelTimer()
+    const { registration } = this
+    this.#setRegistration(undefined)
+    if (registration !== undefined) await this.#store.revokeLease(registration.lease.id)
+  }
+
+  /** False when the registration is gone: then the controller sees to it as to any dead broker. */
+  async #putStopping(registration: Registration): Promise<boolean> {
+    const key = keys.stopping(this.brokerId)
+    const by = this.#transactor.nextBy()
+    const compares = [{ key, target: 'version', equals: 0n } as const, this.#ownAlive(registration)]
+    const ops = [{ put: key, value: codecs.stopping.encode({ by }), lease: registration.lease }]
+    try {
+      return (await this.#transactor.run({ compares, ops, proofKey: key }, by)).applied
+    } catch (error) {
+      if (error instanceof StoreRequestError) return false
+      throw error
+    }
+  }
+
+  async #agreeOnCluster(): Promise<string> {
+    const { clusterId, newClusterId } = this.#options
+    const { entries } = await this.#store.get({ key: keys.cluster })
+    let entry = entries[0]
+    if (entry === undefined) {
+      if (clusterId !== undefined) {
+        throw new KafkaError(
+          'INCONSISTENT_CLUSTER_ID',
+          `the metadata store is empty, and the log directories belong to cluster ${clusterId}: the store was lost, or is another one`,
+        )
+      }
+      const by = this.#transactor.nextBy()
+      const value = codecs.cluster.encode({ clusterId: newClusterId, formatVersion, by })
+      const outcome = await this.#transactor.run(
+        {
+          compares: [{ key: keys.cluster, target: 'version', equals: 0n }],
+          ops: [{ put: keys.cluster, value }],
+          proofKey: keys.cluster,
+        },
+        by,
+      )
+      if (outcome.applied) return newClusterId
+      entry = outcome.found
+    }
+    const found = codecs.cluster.decode(entry!.value)
+    if (found.formatVersion > formatVersion) {
+      throw new Error(
+        `the cluster's metadata has format ${found.formatVersion}: use a newer release`,
+      )
+    }
+    if (clusterId !== undefined && clusterId !== found.clusterId) {
+      throw new KafkaError(
+        'INCONSISTENT_CLUSTER_ID',
+        `the log directories belong to cluster ${clusterId}, the metadata store to ${found.clusterId}`,
+      )
+    }
+    return found.clusterId
+  }
+
+  /** A registration that names a directory of ours is of a process that is gone: we hold its lock. */
+  async #revokeOwnPast(): Promise<void> {
+    for (const { directories, lease } of this.#image.brokers()) {
+      if (directories.some(id => this.#options.directories.includes(id))) {
+        await this.#store.revokeLease(lease)
+      }
+    }
+  }
+
+  async #register(): Promise<void> {
+    const deadlineMs = this.#clock.monotonicMs() + registrationPatienceMs
+    while (!this.#isClosed) {
+      const sentMs = this.#clock.monotonicMs()
+      const registration = await this.#tryRegister()
+      if (registration !== undefined) {
+        const { brokerEpoch } = registration
+        const { clusterId, brokerId } = this
+        await this.#options.onRegistered({ clusterId, brokerId, brokerEpoch })
+        this.#validUntilMs = sentMs + this.#options.sessionTimeoutMs
+        this.#keepAliveIn(this.#options.sessionTimeoutMs / 3)
+        this.#setRegistration(registration)
+        return
+      }
+      if (this.#clock.monotonicMs() >= deadlineMs) {
+        throw new KafkaError(
+          'DUPLICATE_BROKER_REGISTRATION',
+          `another process is broker ${this.brokerId}`,
+        )
+      }
+      await this.#sleep(registrationRetryMs)
+    }
+  }
+
+  /** Undefined when another process, or our past, has the id, or the store is away. */
+  async #tryRegister(): Promise<Registration | undefined> {
+    try {
+      const lease = await this.#store.grantLease(this.#options.sessionTimeoutMs)
+      const outcome = await this.#putAlive(lease)
+      if (outcome.applied) return { brokerEpoch: outcome.revision, lease }
+      const { found } = outcome
+      if (found !== undefined) await this.#revokeIfOurs(found.value, found.lease)
+      await this.#store.revokeLease(lease.id)
+    } catch (error) {
+      const isPassing = error instanceof StoreRequestError || error instanceof StoreUnavailableError
+      if (!isPassing) throw error
+      this.#report.warn({ error }, 'could not register, trying again')
+    }
+    return undefined
+  }
+
+  #putAlive(lease: Lease): Promise<Definite> {
+    const { incarnation, directories, listeners, rack } = this.#options
+    const key = keys.alive(this.brokerId)
+    const by = this.#transactor.nextBy()
+    const value: AliveValue = {
+      incarnation,
+      directories,
+      listeners,
+      rack,
+      previousEpoch: this.#previousEpoch ?? null,
+      lossless: this.#lossless && this.#previousEpoch !== undefined,
+      by,
+    }
+    const compares = [{ key, target: 'version', equals: 0n } as const]
+    const ops = [{ put: key, value: codecs.alive.encode(value), lease }]
+    return this.#transactor.run({ compares, ops, proofKey: key }, by)
+  }
+
+  async #revokeIfOurs(value: Uint8Array, lease: bigint): Promise<void> {
+    const found = codecs.alive.decode(value)
+    const isOurs =
+      found.incarnation === this.#options.incarnation ||
+      found.directories.some(id => this.#options.directories.includes(id))
+    if (isOurs) await this.#store.revokeLease(lease)
+  }
+
+  #keepAliveIn(delayMs: number): void {
+    const timer = this.#clock.timer(delayMs, () => void this.#keepAlive())
+    this.#cancelTimer = () => timer.cancel()
+  }
+
+  async #keepAlive(): Promise<void> {
+    const { registration } = this
+    if (registration === undefined) return
+    const sentMs = this.#clock.monotonicMs()
+    const ttlMs = this.#options.sessionTimeoutMs
+    let remainingMs: number
+    try {
+      remainingMs = await registration.lease.keepAlive()
+    } catch (error) {
+      this.#report.warn({ error }, 'the metadata store did not answer, trying again')
+      if (!this.#isClosed) this.#keepAliveIn(ttlMs / 10)
+      return
+    }
+    if (this.#isClosed) return
+    if (remainingMs > 0) {
+      this.#validUntilMs = sentMs + ttlMs
+      this.#keepAliveIn(ttlMs / 3)
+    } else {
+      await this.#registerAgain(registration.brokerEpoch)
+    }
+  }
+
+  async #registerAgain(lostEpoch: bigint): Promise<void> {
+    this.#report.warn({ brokerEpoch: lostEpoch }, 'the registration ran out, registering again')
+    this.#validUntilMs = Number.NEGATIVE_INFINITY
+    this.#setRegistration(undefined)
+    if (this.#isStopping) return
+    // The process ran on: since that registration it lost nothing.
+    this.#previousEpoch = lostEpoch
+    this.#lossless = true
+    while (!this.#isClosed) {
+      try {
+        await this.#register()
+        return
+      } catch (error) {
+        if (error instanceof KafkaError) {
+          this.#options.onFatal(error)
+          return
+        }
+        this.#report.warn({ error }, 'could not register, trying again')
+        await this.#sleep(registrationRetryMs)
+      }
+    }
+  }
+
+  #setRegistration(registration: Registration | undefined): void {
+    this.#registration = registration
+    for (const listener of [...this.#listeners]) listener()
+  }
+
+  #leads(brokerEpoch: bigint): boolean {
+    for (const { partitions } of this.#image.topics()) {
+      if (partitions.some(({ leader }) => sameMember(leader, [this.brokerId, brokerEpoch]))) {
+        return true
+      }
+    }
+    return false
+  }
+
+  #ownAlive({ brokerEpoch }: Registration) {
+    return {
+      key: keys.alive(this.brokerId),
+      target: 'createRevision',
+      equals: brokerEpoch,
+    } as const
+  }
+
+  #imageShows(isTrue: () => boolean): Promise<void> {
+    return new Promise(resolve => {
+      if (isTrue()) {
+        resolve()
+        return
+      }
+      const stop = this.#image.subscribe(() => {
+        if (!isTrue()) return
+        stop()
+        resolve()
+      })
+    })
+  }
+
+  #sleep(delayMs: number): Promise<void> {
+    return new Promise(resolve => {
+      const timer = this.#clock.timer(delayMs, resolve)
+      this.#cancelTimer = () => timer.cancel()
+    })
+  }
 }

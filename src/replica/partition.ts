@@ -1,18 +1,36 @@
-/** One partition on this broker. (skeleton) */
-import type { Appended } from '../log/log.ts'
+/**
+ * One partition on this broker: the driver of `leader-state.ts`, with the log and those who wait.
+ *
+ * A write is appended at once and acknowledged later: with acks=1 when it is written here, with
+ * acks=all when the high watermark passes it *in the leader epoch of the append*. A change of leader
+ * fails all who wait, even if this broker leads again afterwards (replication.md §10).
+ */
+import type { Member, PartitionState, Usable } from '../cluster/partition-state.ts'
+import type { LogConfig } from '../config/log-config.ts'
+import type { Clock } from '../io/io.ts'
+import type { ActiveProducer, Appended, Log } from '../log/log.ts'
+import { KafkaError } from '../protocol/errors.ts'
+import { type LeaderEffects, LeaderState } from './leader-state.ts'
+import { Waiters } from './waiters.ts'
 
 export type Isolation = 'read_uncommitted' | 'read_committed'
+
+/** An append and the leadership it was made under. */
+export interface PartitionAppend extends Appended {
+  readonly leaderEpoch: number
+}
 
 export interface ReadOptions {
   readonly offset: number
   readonly maxBytes: number
   readonly atLeastOneBatch: boolean
-  /** −1: not checked. */
+  /** As the client knows it; −1: it does not say. */
   readonly currentLeaderEpoch: number
   readonly isolation: Isolation
 }
 
 export interface ReadResult {
+  /** Whole batches; views that must not be changed. */
   readonly chunks: readonly Uint8Array[]
   readonly bytes: number
   readonly highWatermark: number
@@ -20,35 +38,330 @@ export interface ReadResult {
   readonly logStartOffset: number
 }
 
+/** −1 in each where there is none. */
 export interface FoundOffset {
   readonly offset: number
   readonly timestamp: number
   readonly leaderEpoch: number
 }
 
-export declare class Partition {
+/** What ListOffsets asks for besides a time (KIP-79, 734, 405, 1005, 1023). */
+export const offsetSpecs = {
+  latest: -1,
+  earliest: -2,
+  maxTimestamp: -3,
+  earliestLocal: -4,
+  latestTiered: -5,
+  earliestPendingUpload: -6,
+} as const
+
+const notFound: FoundOffset = { offset: -1, timestamp: -1, leaderEpoch: -1 }
+
+/** Of the broker: monotonic time until which it may act as a leader. */
+export interface Lifetime {
+  readonly validUntilMs: number
+}
+
+export class Partition {
   readonly topic: string
   readonly topicId: string
   readonly index: number
-  readonly leaderEpoch: number
-  readonly highWatermark: number
-  readonly lastStableOffset: number
-  readonly logStartOffset: number
-  readonly logEndOffset: number
-  readonly sizeBytes: number
-  append(records: Uint8Array, acks: number): Appended
-  acknowledged(appended: Appended, acks: number, deadlineMs: number): Promise<void>
-  read(options: ReadOptions): Promise<ReadResult>
-  availableBytes(offset: number): number
-  onceProgress(run: () => void): () => void
-  listOffset(
+  readonly #clock: Clock
+  readonly #lifetime: Lifetime
+  readonly #log: Log
+  readonly #written: Waiters
+  readonly #replicated: Waiters
+  #config: LogConfig
+  #leader: LeaderState | undefined
+  #offline: Error | undefined
+  #ownEnd: number
+  #highWatermark: number
+  #watchers: Set<() => void> = new Set()
+
+  /** Takes over the callbacks of the log; `highWatermark` is the one checkpointed. */
+  constructor(
+    clock: Clock,
+    lifetime: Lifetime,
+    log: Log,
+    config: LogConfig,
+    highWatermark: number,
+  ) {
+    this.topic = log.topic
+    this.topicId = log.topicId
+    this.index = log.partition
+    this.#clock = clock
+    this.#lifetime = lifetime
+    this.#log = log
+    this.#config = config
+    this.#ownEnd = log.logEndOffset
+    this.#highWatermark = Math.max(log.logStartOffset, Math.min(highWatermark, log.logEndOffset))
+    this.#written = new Waiters(clock, this.#ownEnd)
+    this.#replicated = new Waiters(clock, this.#highWatermark)
+    log.onEnd = end => this.#onEnd(end)
+    log.onUnwritten = (end, error) => this.#onUnwritten(end, error)
+    log.onOffline = error => this.goOffline(error)
+  }
+
+  get isLeader(): boolean {
+    return this.#leader !== undefined
+  }
+
+  get isOffline(): boolean {
+    return this.#offline !== undefined
+  }
+
+  /** Of the leadership held here; −1 without. */
+  get leaderEpoch(): number {
+    return this.#leader?.leaderEpoch ?? -1
+  }
+
+  get highWatermark(): number {
+    return this.#highWatermark
+  }
+
+  /** The high watermark: no transaction can be open, this release refuses them. */
+  get lastStableOffset(): number {
+    return this.#highWatermark
+  }
+
+  get logStartOffset(): number {
+    return this.#log.logStartOffset
+  }
+
+  get logEndOffset(): number {
+    return this.#log.logEndOffset
+  }
+
+  get sizeBytes(): number {
+    return this.#log.sizeBytes
+  }
+
+  activeProducers(): ActiveProducer[] {
+    return this.#log.activeProducers()
+  }
+
+  /**
+   * Gives the records their offsets, at once. Throws INVALID_REQUIRED_ACKS, KAFKA_STORAGE_ERROR,
+   * NOT_LEADER_OR_FOLLOWER, NOT_ENOUGH_REPLICAS, and what the log finds wrong with the records.
+   */
+  append(records: Uint8Array, acks: number): PartitionAppend {
+    if (acks !== -1 && acks !== 1 && acks !== 0) throw new KafkaError('INVALID_REQUIRED_ACKS')
+    const leader = this.#servingLeader()
+    if (acks === -1 && !leader.hasEnoughReplicas) throw new KafkaError('NOT_ENOUGH_REPLICAS')
+    const { leaderEpoch } = leader
+    const { baseOffset, endOffset, logAppendTimeMs, duplicate } = this.#log.append(
+      records,
+      leaderEpoch,
+    )
+    return { baseOffset, endOffset, logAppendTimeMs, duplicate, leaderEpoch }
+  }
+
+  /**
+   * Resolves when the append is acknowledged by as many as `acks` says. Rejects with
+   * REQUEST_TIMED_OUT at the monotonic deadline, NOT_LEADER_OR_FOLLOWER, KAFKA_STORAGE_ERROR,
+   * NOT_ENOUGH_REPLICAS_AFTER_APPEND: all of them mean "unknown", not "not written".
+   */
+  acknowledged(appended: PartitionAppend, acks: number, deadlineMs: number): Promise<void> {
+    if (this.#leader?.leaderEpoch !== appended.leaderEpoch) {
+      return Promise.reject(this.#offlineError() ?? new KafkaError('NOT_LEADER_OR_FOLLOWER'))
+    }
+    if (acks === 0) return Promise.resolve()
+    const waiters = acks === -1 ? this.#replicated : this.#written
+    return waiters.wait(appended.endOffset, deadlineMs)
+  }
+
+  /**
+   * Whole batches from `offset` up to what the isolation may see; none above it. Throws
+   * OFFSET_OUT_OF_RANGE outside [log start, LEO], FENCED_LEADER_EPOCH, UNKNOWN_LEADER_EPOCH.
+   */
+  async read(options: ReadOptions): Promise<ReadResult> {
+    this.#leaderFor(options.currentLeaderEpoch)
+    const { offset, maxBytes, atLeastOneBatch } = options
+    const { highWatermark, lastStableOffset, logStartOffset } = this
+    if (offset < logStartOffset || offset > this.logEndOffset) {
+      throw new KafkaError('OFFSET_OUT_OF_RANGE')
+    }
+    const end = this.#visibleEnd(options.isolation)
+    const { chunks, bytes } =
+      offset < end
+        ? await this.#log.read(offset, end, maxBytes, atLeastOneBatch)
+        : { chunks: [], bytes: 0 }
+    return { chunks, bytes, highWatermark, lastStableOffset, logStartOffset }
+  }
+
+  /** About how many bytes a read at `offset` would find, from the mean size of a record. */
+  availableBytes(offset: number): number {
+    const readable = this.#highWatermark - Math.max(offset, this.logStartOffset)
+    if (readable <= 0) return 0
+    const records = this.logEndOffset - this.logStartOffset
+    return Math.max(1, Math.round((readable / records) * this.sizeBytes))
+  }
+
+  /** Calls `run` once, when there may be more to read or the leadership changes. */
+  onceProgress(run: () => void): () => void {
+    this.#watchers.add(run)
+    return () => this.#watchers.delete(run)
+  }
+
+  /** By time (ms since the epoch), or one of `offsetSpecs`. Throws OFFSET_NOT_AVAILABLE. */
+  async listOffset(
     timestamp: number,
     isolation: Isolation,
     currentLeaderEpoch: number,
-  ): Promise<FoundOffset>
+  ): Promise<FoundOffset> {
+    const leader = this.#leaderFor(currentLeaderEpoch)
+    const end = this.#visibleEnd(isolation)
+    switch (timestamp) {
+      case offsetSpecs.latest:
+        if (!leader.isWatermarkKnown) throw new KafkaError('OFFSET_NOT_AVAILABLE')
+        return { offset: end, timestamp: -1, leaderEpoch: leader.leaderEpoch }
+      case offsetSpecs.earliest:
+      case offsetSpecs.earliestLocal: {
+        const offset = this.logStartOffset
+        return { offset, timestamp: -1, leaderEpoch: this.#log.epochs.epochAt(offset) }
+      }
+      case offsetSpecs.maxTimestamp:
+        return (await this.#log.maxTimestampOffset(end)) ?? notFound
+      case offsetSpecs.latestTiered:
+      case offsetSpecs.earliestPendingUpload:
+        return notFound
+    }
+    if (timestamp < 0) throw new KafkaError('INVALID_REQUEST', `no offset is called ${timestamp}`)
+    const found = await this.#log.offsetForTimestamp(timestamp, end)
+    if (found === undefined && !leader.isWatermarkKnown)
+      throw new KafkaError('OFFSET_NOT_AVAILABLE')
+    return found ?? notFound
+  }
+
+  /** Where `leaderEpoch` ended in this log (KIP-101, KIP-320); −1 for epochs newer than any here. */
   offsetForLeaderEpoch(
     currentLeaderEpoch: number,
     leaderEpoch: number,
-  ): { leaderEpoch: number; endOffset: number }
-  deleteRecords(offset: number): Promise<number>
+  ): { leaderEpoch: number; endOffset: number } {
+    this.#leaderFor(currentLeaderEpoch)
+    const { epochs } = this.#log
+    if (leaderEpoch < 0 || leaderEpoch > epochs.latest) return { leaderEpoch: -1, endOffset: -1 }
+    const found = epochs.endOf(leaderEpoch, this.logEndOffset)
+    if (found === undefined) return { leaderEpoch, endOffset: epochs.entries[0]!.startOffset }
+    return { leaderEpoch: found.epoch, endOffset: found.endOffset }
+  }
+
+  /**
+   * Records below `offset` (−1: the high watermark) cannot be read any more. Answers the low
+   * watermark. Throws OFFSET_OUT_OF_RANGE, and POLICY_VIOLATION where the topic only compacts.
+   */
+  async deleteRecords(offset: number): Promise<number> {
+    this.#servingLeader()
+    if (!this.#config.cleanupDelete) {
+      throw new KafkaError('POLICY_VIOLATION', 'cleanup.policy does not allow deletion')
+    }
+    const wanted = offset === -1 ? this.#highWatermark : offset
+    if (wanted < 0 || wanted > this.#highWatermark) throw new KafkaError('OFFSET_OUT_OF_RANGE')
+    if (wanted > this.logStartOffset) await this.#log.advanceLogStart(wanted)
+    return this.logStartOffset
+  }
+
+  /** The epoch is in the log's table by then. What older leaderships waited for has failed. */
+  lead(state: PartitionState, self: Member, usable: Usable): void {
+    const epochStartOffset = this.#log.logEndOffset
+    const highWatermark = this.#highWatermark
+    this.#leader = new LeaderState({ self, state, epochStartOffset, highWatermark, usable })
+    this.#apply(this.#leader.onOwnEnd(this.#ownEnd))
+    this.#progress()
+  }
+
+  /** The state in the store changed; another leadership than the one held ends it. */
+  update(state: PartitionState, self: Member | undefined): void {
+    if (this.#leader === undefined) return
+    const [id, epoch] = state.leader ?? []
+    const isOurs = self !== undefined && id === self[0] && epoch === self[1]
+    if (!isOurs || state.leaderEpoch !== this.#leader.leaderEpoch) {
+      this.resign()
+      return
+    }
+    this.#apply(this.#leader.onCommitted(state))
+    if (!this.#leader.hasEnoughReplicas) {
+      this.#replicated.fail(0, new KafkaError('NOT_ENOUGH_REPLICAS_AFTER_APPEND'))
+    }
+  }
+
+  /** This broker does not lead any more: all who wait are told. */
+  resign(): void {
+    if (this.#leader === undefined) return
+    this.#leader = undefined
+    this.#failAll(new KafkaError('NOT_LEADER_OR_FOLLOWER'))
+  }
+
+  /** The disk failed: nothing is read or written here until the next start. */
+  goOffline(cause: Error): void {
+    this.#offline ??= cause
+    this.#leader = undefined
+    this.#failAll(new KafkaError('KAFKA_STORAGE_ERROR'))
+  }
+
+  configure(config: LogConfig): void {
+    this.#config = config
+    this.#log.configure(config)
+  }
+
+  #servingLeader(): LeaderState {
+    const leader = this.#leader
+    if (leader === undefined) throw this.#offlineError() ?? new KafkaError('NOT_LEADER_OR_FOLLOWER')
+    if (this.#clock.monotonicMs() >= this.#lifetime.validUntilMs) {
+      throw new KafkaError('NOT_LEADER_OR_FOLLOWER', 'the registration of this broker ran out')
+    }
+    return leader
+  }
+
+  /** A self-fenced leader may be read: what lies below its high watermark stays. */
+  #leaderFor(currentLeaderEpoch: number): LeaderState {
+    const leader = this.#leader
+    if (leader === undefined) throw this.#offlineError() ?? new KafkaError('NOT_LEADER_OR_FOLLOWER')
+    if (currentLeaderEpoch !== -1 && currentLeaderEpoch !== leader.leaderEpoch) {
+      throw new KafkaError(
+        currentLeaderEpoch < leader.leaderEpoch ? 'FENCED_LEADER_EPOCH' : 'UNKNOWN_LEADER_EPOCH',
+      )
+    }
+    return leader
+  }
+
+  #offlineError(): KafkaError | undefined {
+    return this.#offline === undefined ? undefined : new KafkaError('KAFKA_STORAGE_ERROR')
+  }
+
+  #visibleEnd(isolation: Isolation): number {
+    return isolation === 'read_committed' ? this.lastStableOffset : this.#highWatermark
+  }
+
+  #onEnd(end: number): void {
+    this.#ownEnd = end
+    this.#written.reach(end)
+    if (this.#leader !== undefined) this.#apply(this.#leader.onOwnEnd(end))
+    this.#progress()
+  }
+
+  #onUnwritten(end: number, _cause: Error): void {
+    const error = new KafkaError('KAFKA_STORAGE_ERROR')
+    this.#written.fail(end, error)
+    this.#replicated.fail(end, error)
+  }
+
+  #apply({ highWatermark }: LeaderEffects): void {
+    if (highWatermark === undefined) return
+    this.#highWatermark = highWatermark
+    this.#replicated.reach(highWatermark)
+  }
+
+  #failAll(error: KafkaError): void {
+    this.#written.fail(0, error)
+    this.#replicated.fail(0, error)
+    this.#progress()
+  }
+
+  #progress(): void {
+    if (this.#watchers.size === 0) return
+    const watchers = this.#watchers
+    this.#watchers = new Set()
+    for (const run of watchers) run()
+  }
 }

@@ -1,12 +1,446 @@
-/** The partitions of this broker. (skeleton) */
-import type { LogDirectory } from '../log/log-directory.ts'
-import type { Partition } from './partition.ts'
+/**
+ * The partitions of this broker, following the image.
+ *
+ * What must not wait is done when the image changes: a leadership that ended fails its waiters, an
+ * ISR change moves the watermark, a topic that is gone is not found. What touches the disk — open,
+ * begin to lead, delete — happens in turns, one at a time for each folder: a turn looks at the image
+ * again when it comes, so turns that are late or superfluous do the right thing or nothing.
+ *
+ * A folder is deleted only for a topic that is marked as deleted, or when this running broker leaves
+ * the replicas; a folder found at start that nobody expects is set aside.
+ */
 
-export declare class Replicas {
-  leader(topic: string, index: number): Partition
-  get(topic: string, index: number): Partition | undefined
-  all(): Iterable<Partition>
-  settled(topicId: string): Promise<void>
-  logDirs(): readonly { directory: LogDirectory; partitions: readonly Partition[] }[]
-  close(): Promise<void>
+import type { Image, ImageChange, Topic } from '../cluster/image.ts'
+import type { ConfigScope } from '../cluster/keys.ts'
+import type { Membership } from '../cluster/membership.ts'
+import { type Member, type PartitionState, sameMember } from '../cluster/partition-state.ts'
+import { reportFoldersGone, reportLogEnds } from '../cluster/reports.ts'
+import type { Transactor } from '../cluster/transact.ts'
+import type { LogConfig } from '../config/log-config.ts'
+import { type Io, StoreRequestError } from '../io/io.ts'
+import type { Log } from '../log/log.ts'
+import type { LogDirectory, LogFolder } from '../log/log-directory.ts'
+import { KafkaError } from '../protocol/errors.ts'
+import { Gate } from './gate.ts'
+import { Partition } from './partition.ts'
+
+const checkpointMs = 5000
+const concurrentTurns = 16
+
+export interface ReplicasOptions {
+  readonly directories: readonly LogDirectory[]
+  /** What a log obeys whose topic has these overrides. */
+  logConfig(overrides: ReadonlyMap<string, string>): LogConfig
+  /** log.retention.check.interval.ms */
+  readonly retentionCheckMs: number
+}
+
+interface Hosted {
+  readonly partition: Partition
+  readonly log: Log
+  readonly directory: LogDirectory
+  checkpointed: number
+}
+
+export class Replicas {
+  readonly #io: Io
+  readonly #image: Image
+  readonly #membership: Membership
+  readonly #transactor: Transactor
+  readonly #options: ReplicasOptions
+  readonly #gate = new Gate(concurrentTurns)
+  /** By topic id, then by index. */
+  readonly #hosted = new Map<string, (Hosted | undefined)[]>()
+  /** What requests ask for: by topic name, then by index. */
+  readonly #byName = new Map<string, (Partition | undefined)[]>()
+  /** The last turn of each folder. */
+  readonly #turns = new Map<string, Promise<void>>()
+  /** Turns of each topic id that are not over. */
+  readonly #unsettled = new Map<string, Set<Promise<void>>>()
+  /** Where folders were found at start, by name. */
+  readonly #found = new Map<string, LogDirectory>()
+  /** Partitions in each directory. */
+  readonly #counts = new Map<LogDirectory, number>()
+  /** Folders that could not be opened. */
+  readonly #failed = new Set<string>()
+  readonly #cancels: (() => void)[] = []
+  #isAnnouncing = false
+  #isClosed = false
+
+  constructor(
+    io: Io,
+    image: Image,
+    membership: Membership,
+    transactor: Transactor,
+    options: ReplicasOptions,
+  ) {
+    this.#io = io
+    this.#image = image
+    this.#membership = membership
+    this.#transactor = transactor
+    this.#options = options
+  }
+
+  /** Resolves when all that the image gives this broker is open. After the registration. */
+  async start(): Promise<void> {
+    for (const directory of this.#options.directories) {
+      directory.onOffline = error => this.#onOffline(directory, error)
+      for (const folder of directory.folders()) this.#sort(directory, folder)
+    }
+    this.#cancels.push(this.#image.subscribe(change => this.#onChange(change)))
+    this.#cancels.push(this.#membership.subscribe(() => this.#followAll()))
+    this.#followAll()
+    for (const [topicId] of this.#image.deletedTopics()) this.#follow(topicId)
+    this.#every(checkpointMs, () => this.#checkpoint())
+    this.#every(this.#options.retentionCheckMs, () => this.#enforceRetention())
+    await Promise.all(this.#turns.values())
+  }
+
+  /**
+   * Throws UNKNOWN_TOPIC_OR_PARTITION, NOT_LEADER_OR_FOLLOWER, KAFKA_STORAGE_ERROR. Whether the
+   * leadership still holds, the partition itself says.
+   */
+  leader(topic: string, index: number): Partition {
+    const partition = this.#byName.get(topic)?.[index]
+    if (partition?.isLeader) return partition
+    if (this.#image.topicByName(topic)?.partitions[index] === undefined) {
+      throw new KafkaError('UNKNOWN_TOPIC_OR_PARTITION')
+    }
+    const isBroken = partition?.isOffline || this.#failed.has(folderName(topic, index))
+    throw new KafkaError(isBroken ? 'KAFKA_STORAGE_ERROR' : 'NOT_LEADER_OR_FOLLOWER')
+  }
+
+  get(topic: string, index: number): Partition | undefined {
+    return this.#byName.get(topic)?.[index]
+  }
+
+  *all(): Iterable<Partition> {
+    for (const { partition } of this.#all()) yield partition
+  }
+
+  logDirs(): { directory: LogDirectory; partitions: Partition[] }[] {
+    return this.#options.directories.map(directory => ({
+      directory,
+      partitions: [...this.#all()]
+        .filter(hosted => hosted.directory === directory)
+        .map(({ partition }) => partition),
+    }))
+  }
+
+  /** Resolves when the image's topic is open, and led, here; or its folders are renamed away. */
+  async settled(topicId: string): Promise<void> {
+    await Promise.all(this.#unsettled.get(topicId) ?? [])
+  }
+
+  /** No leadership is left; the directories are closed, which says that all was well. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    for (const cancel of this.#cancels) cancel()
+    for (const { partition } of this.#all()) partition.resign()
+    await Promise.all(this.#turns.values())
+    for (const directory of this.#options.directories) {
+      await directory.close(this.#watermarks(directory))
+    }
+  }
+
+  *#all(): Iterable<Hosted> {
+    for (const partitions of this.#hosted.values()) {
+      for (const hosted of partitions) if (hosted !== undefined) yield hosted
+    }
+  }
+
+  #self(): Member | undefined {
+    const { brokerId, brokerEpoch } = this.#membership
+    return brokerEpoch === undefined ? undefined : [brokerId, brokerEpoch]
+  }
+
+  /** A folder found at start: one that is expected, one of a deleted topic, or a stray. */
+  #sort(directory: LogDirectory, folder: LogFolder): void {
+    const { topic, partition, topicId } = folder
+    const name = folderName(topic, partition)
+    if (topicId !== undefined && !this.#found.has(name)) {
+      const known = this.#image.topicById(topicId)
+      if (known?.name === topic && this.#isReplica(known.partitions[partition])) {
+        this.#found.set(name, directory)
+        return
+      }
+      if (this.#image.deletedTopic(topicId) !== undefined) {
+        const config = this.#options.logConfig(new Map())
+        this.#inTurn(name, topicId, async () => {
+          await directory.deleteLog(await directory.openLog({ topic, partition, topicId, config }))
+        })
+        return
+      }
+    }
+    this.#inTurn(name, topicId ?? '', async () => {
+      await directory.setAside(folder)
+      this.#io.report.warn({ folder: folder.name }, 'set a folder aside that no topic expects')
+    })
+  }
+
+  #onChange({ topics, configs }: ImageChange): void {
+    const isGone = (topicId: string) => Number(this.#image.topicById(topicId) !== undefined)
+    // A topic that came anew takes the folders of the one that went: that one's turn is first.
+    for (const topicId of [...topics].sort((a, b) => isGone(a) - isGone(b))) this.#follow(topicId)
+    for (const name of configs) {
+      const [scope, resource] = name.split('/') as [ConfigScope, string]
+      if (scope === 'topic') this.#configure(this.#image.topicByName(resource))
+      else for (const topic of this.#image.topics()) this.#configure(topic)
+    }
+    if ([...topics].some(topicId => this.#isLost(topicId))) this.#announceSoon()
+  }
+
+  #followAll(): void {
+    for (const { topicId } of this.#image.topics()) this.#follow(topicId)
+    this.#announceSoon()
+  }
+
+  #configure(topic: Topic | undefined): void {
+    if (topic === undefined) return
+    const config = this.#options.logConfig(this.#image.configs('topic', topic.name))
+    for (const hosted of this.#hosted.get(topic.topicId) ?? []) hosted?.partition.configure(config)
+  }
+
+  #follow(topicId: string): void {
+    const topic = this.#image.topicById(topicId)
+    const hosted = this.#hosted.get(topicId) ?? []
+    const self = this.#self()
+    const count = Math.max(topic?.partitions.length ?? 0, hosted.length)
+    for (let index = 0; index < count; index++) {
+      const here = hosted[index]
+      const state = topic?.partitions[index]
+      const isWanted = this.#isReplica(state)
+      if (here !== undefined) {
+        if (isWanted) here.partition.update(state!, self)
+        else this.#hide(here.partition)
+      }
+      const leads = isWanted && this.#isLeader(state!)
+      const isToLead = leads && here?.partition.leaderEpoch !== state!.leaderEpoch
+      if (isWanted !== (here !== undefined) || isToLead) {
+        const name = folderName(topic?.name ?? here!.log.topic, index)
+        this.#inTurn(name, topicId, () => this.#settle(topicId, index))
+      }
+    }
+    if (this.#image.deletedTopic(topicId)?.value.waiting.includes(this.#membership.brokerId)) {
+      void this.settled(topicId).then(() => this.#reportGone(topicId))
+    }
+  }
+
+  /** Requests do not find it any more. */
+  #hide(partition: Partition): void {
+    partition.resign()
+    const shown = this.#byName.get(partition.topic)
+    if (shown?.[partition.index] !== partition) return
+    shown[partition.index] = undefined
+    if (shown.every(other => other === undefined)) this.#byName.delete(partition.topic)
+  }
+
+  #isReplica(state: PartitionState | undefined): boolean {
+    return state?.replicas.includes(this.#membership.brokerId) ?? false
+  }
+
+  #isLeader(state: PartitionState): boolean {
+    const self = this.#self()
+    return self !== undefined && sameMember(state.leader, self)
+  }
+
+  /** Work on one folder, after what was to be done with it before. */
+  #inTurn(name: string, topicId: string, work: () => Promise<void>): void {
+    const before = this.#turns.get(name) ?? Promise.resolve()
+    const turn = before
+      .then(() => this.#gate.run(work))
+      .catch(error => {
+        this.#failed.add(name)
+        this.#io.report.error({ folder: name, error }, 'a partition is out of use')
+      })
+      .finally(() => {
+        if (this.#turns.get(name) === turn) this.#turns.delete(name)
+        unsettled.delete(turn)
+        if (unsettled.size === 0 && this.#unsettled.get(topicId) === unsettled) {
+          this.#unsettled.delete(topicId)
+        }
+      })
+    const unsettled = this.#unsettled.get(topicId) ?? new Set()
+    this.#unsettled.set(topicId, unsettled.add(turn))
+    this.#turns.set(name, turn)
+  }
+
+  /** Brings one partition to what the image says now. */
+  async #settle(topicId: string, index: number): Promise<void> {
+    if (this.#isClosed) return
+    const topic = this.#image.topicById(topicId)
+    const here = this.#hosted.get(topicId)?.[index]
+    if (!this.#isReplica(topic?.partitions[index])) {
+      if (here !== undefined) await this.#drop(here, topic !== undefined)
+      return
+    }
+    const hosted = here ?? (await this.#open(topic!, index))
+    const state = this.#image.topicById(topicId)?.partitions[index]
+    const self = this.#self()
+    if (state === undefined || self === undefined || hosted.partition.isOffline) return
+    if (!this.#isLeader(state) || hosted.partition.leaderEpoch === state.leaderEpoch) return
+    await hosted.log.becomeLeader(state.leaderEpoch)
+    const now = this.#image.topicById(topicId)?.partitions[index]
+    const isStill = now?.leaderEpoch === state.leaderEpoch && this.#isLeader(now)
+    if (isStill && !this.#isClosed) hosted.partition.lead(now, self, this.#image.usable)
+  }
+
+  async #open(topic: Topic, index: number): Promise<Hosted> {
+    const { name, topicId } = topic
+    const directory = this.#found.get(folderName(name, index)) ?? this.#roomiest()
+    const config = this.#options.logConfig(this.#image.configs('topic', name))
+    this.#count(directory, 1)
+    const log = await directory
+      .openLog({ topic: name, partition: index, topicId, config })
+      .catch(error => {
+        this.#count(directory, -1)
+        throw error
+      })
+    const watermark = directory.highWatermark(name, index)
+    const { clock } = this.#io
+    const partition = new Partition(clock, this.#membership, log, config, watermark)
+    const hosted = { partition, log, directory, checkpointed: watermark }
+    slot(this.#hosted, topicId)[index] = hosted
+    if (this.#image.topicByName(name)?.topicId === topicId) {
+      slot(this.#byName, name)[index] = partition
+    }
+    this.#failed.delete(folderName(name, index))
+    // Both may have changed while it was opened.
+    partition.configure(this.#options.logConfig(this.#image.configs('topic', name)))
+    if (this.#isLost(topicId)) this.#announceSoon()
+    return hosted
+  }
+
+  /** A new folder goes where the fewest are. */
+  #roomiest(): LogDirectory {
+    const online = this.logDirs().filter(({ directory }) => directory.offline === undefined)
+    online.sort((a, b) => a.partitions.length - b.partitions.length)
+    if (online[0] === undefined)
+      throw new KafkaError('KAFKA_STORAGE_ERROR', 'no directory is online')
+    return online[0].directory
+  }
+
+  async #drop({ partition, log, directory }: Hosted, isReassigned: boolean): Promise<void> {
+    const { topicId, topic, index } = partition
+    const isToDelete = isReassigned || this.#image.deletedTopic(topicId) !== undefined
+    if (isToDelete) await directory.deleteLog(log)
+    else await log.close()
+    const partitions = this.#hosted.get(topicId)!
+    partitions[index] = undefined
+    if (partitions.every(other => other === undefined)) this.#hosted.delete(topicId)
+    this.#found.delete(folderName(topic, index))
+    this.#count(directory, -1)
+  }
+
+  async #reportGone(topicId: string): Promise<void> {
+    if (this.#isClosed || this.#hosted.has(topicId)) return
+    const { brokerId } = this.#membership
+    await reportFoldersGone(this.#transactor, this.#image, brokerId, topicId).catch(error =>
+      this.#io.report.warn({ topicId, error }, 'could not report that folders are gone'),
+    )
+  }
+
+  /** Tells where logs end whose partitions nobody complete is left of; changes meanwhile are told too. */
+  #announceSoon(): void {
+    if (this.#isAnnouncing || this.#isClosed) return
+    const { registration, brokerId } = this.#membership
+    if (registration === undefined) return
+    const ends = [...this.#lostEnds()]
+    if (ends.length === 0) return
+    this.#isAnnouncing = true
+    void reportLogEnds(this.#transactor, brokerId, registration, ends)
+      .catch(error => {
+        // Without the registration nobody asks for it; after the next one it is told again.
+        if (!(error instanceof StoreRequestError) && !this.#isClosed) throw error
+      })
+      .finally(() => {
+        this.#isAnnouncing = false
+        if ([...this.#lostEnds()].length !== ends.length) this.#announceSoon()
+      })
+  }
+
+  #isLost(topicId: string): boolean {
+    const topic = this.#image.topicById(topicId)
+    return topic?.partitions.some(state => this.#isLostHere(state)) ?? false
+  }
+
+  /** Nobody complete is left, and this broker was complete last. */
+  #isLostHere({ isr, elr, lastKnown }: PartitionState): boolean {
+    const isNobodys = isr.length === 0 && elr.length === 0
+    return isNobodys && lastKnown.includes(this.#membership.brokerId)
+  }
+
+  *#lostEnds() {
+    for (const { log } of this.#all()) {
+      const state = this.#image.topicById(log.topicId)?.partitions[log.partition]
+      if (state === undefined || !this.#isLostHere(state)) continue
+      const { topicId, partition: index, logEndOffset: endOffset } = log
+      yield { topicId, index, lastEpoch: log.epochs.latest, endOffset }
+    }
+  }
+
+  #onOffline(directory: LogDirectory, error: Error): void {
+    this.#io.report.error({ directory: directory.path, error }, 'a log directory is offline')
+    for (const hosted of this.#all()) {
+      if (hosted.directory === directory) hosted.partition.goOffline(error)
+    }
+  }
+
+  /** Again and again, `delayMs` after the end of the last time, until closed. */
+  #every(delayMs: number, work: () => Promise<void>): void {
+    let timer = this.#io.clock.timer(delayMs, run)
+    this.#cancels.push(() => timer.cancel())
+    const again = () => {
+      if (!this.#isClosed) timer = this.#io.clock.timer(delayMs, run)
+    }
+    function run(): void {
+      void work().finally(again)
+    }
+  }
+
+  async #checkpoint(): Promise<void> {
+    for (const directory of this.#options.directories) {
+      if (directory.offline !== undefined) continue
+      const changed = [...this.#all()].filter(
+        hosted =>
+          hosted.directory === directory && hosted.checkpointed !== hosted.partition.highWatermark,
+      )
+      if (changed.length === 0) continue
+      for (const hosted of changed) hosted.checkpointed = hosted.partition.highWatermark
+      await directory
+        .checkpoint(this.#watermarks(directory))
+        .catch(error => this.#io.report.error({ error }, 'could not write the checkpoint'))
+    }
+  }
+
+  #watermarks(directory: LogDirectory) {
+    return [...this.#all()]
+      .filter(hosted => hosted.directory === directory)
+      .map(({ partition: { topic, index, highWatermark } }) => ({
+        topic,
+        partition: index,
+        highWatermark,
+      }))
+  }
+
+  async #enforceRetention(): Promise<void> {
+    for (const { partition, log } of [...this.#all()]) {
+      if (this.#isClosed) return
+      if (partition.isOffline || this.#hosted.get(log.topicId)?.[log.partition]?.log !== log)
+        continue
+      await log
+        .enforceRetention(partition.highWatermark, this.#io.clock.wallMs())
+        .catch(error => this.#io.report.error({ topic: log.topic, error }, 'retention failed'))
+    }
+  }
+}
+
+function folderName(topic: string, index: number): string {
+  return `${topic}-${index}`
+}
+
+function slot<T>(map: Map<string, T[]>, key: string): T[] {
+  let list = map.get(key)
+  if (list === undefined) map.set(key, (list = []))
+  return list
 }

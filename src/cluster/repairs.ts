@@ -1,0 +1,189 @@
+/**
+ * What the controller does unasked, as one idempotent comparison of what is with what should be:
+ * members that are gone leave the ISR, brokers that registered are admitted, partitions without a
+ * usable leader get one, `minIsr` follows the config. Fencing, admission, controlled shutdown,
+ * elections and what an earlier controller left half done are all this (replication.md §4, §5).
+ * The driver repeats it until nothing is left to repair.
+ */
+import type { Compare, Op } from '../io/io.ts'
+import type { ConfigRules } from './admin.ts'
+import { chunkSize, type Step } from './controller-state.ts'
+import type { Broker, Image, Topic } from './image.ts'
+import { codecs, keys, type LogEnd } from './keys.ts'
+import {
+  type Change,
+  type Member,
+  nextState,
+  type PartitionState,
+  sameMember,
+} from './partition-state.ts'
+
+/** An election of a replica that may have lost records: counted, and told to people. */
+export interface LossyElection {
+  readonly topic: string
+  readonly index: number
+  readonly leader: number
+  readonly kind: 'unclean' | 'last-known'
+}
+
+export interface Repairs {
+  readonly steps: readonly Step[]
+  readonly lossyElections: readonly LossyElection[]
+}
+
+interface Repair {
+  readonly topicId: string
+  readonly index: number
+  readonly modRevision: bigint
+  readonly state: PartitionState
+  /** It has no leader until this is written. */
+  readonly isUrgent: boolean
+}
+
+/**
+ * The transactions of one pass over `topics`, or over all and all brokers. One broker is admitted in
+ * a pass; its `admitted` key comes after every partition that named an earlier registration of it.
+ */
+export function repairs(
+  image: Image,
+  rules: ConfigRules,
+  topics: Iterable<Topic> | 'all',
+  partitionsInStep = chunkSize,
+): Repairs {
+  const admitting = topics === 'all' ? nextToAdmit(image) : undefined
+  const lossyElections: LossyElection[] = []
+  const found: Repair[] = []
+  for (const topic of topics === 'all' ? image.topics() : topics) {
+    const overrides = image.configs('topic', topic.name)
+    const minIsr = rules.minInsyncReplicas(overrides)
+    const mayElectUnclean = rules.uncleanElection(overrides)
+    topic.partitions.forEach((old, index) => {
+      const change = changeOf(image, topic.topicId, index, old, minIsr, admitting, mayElectUnclean)
+      const state = nextState(old, change, image.usable)
+      if (isSameState(old, state)) return
+      const known = image.partition(topic.topicId, index)!
+      const value = { ...known.value, ...state }
+      const isUrgent = old.leader === null || image.usable(old.leader[0]) !== old.leader[1]
+      found.push({
+        topicId: topic.topicId,
+        index,
+        modRevision: known.modRevision,
+        state: value,
+        isUrgent,
+      })
+      const kind = lossOf(change, old, state)
+      if (kind !== undefined) {
+        lossyElections.push({ topic: topic.name, index, leader: state.leader![0], kind })
+      }
+    })
+  }
+  found.sort((a, b) => Number(b.isUrgent) - Number(a.isUrgent))
+  const steps: Step[] = []
+  for (let at = 0; at < found.length; at += partitionsInStep) {
+    steps.push(stepOf(found.slice(at, at + partitionsInStep)))
+  }
+  if (admitting !== undefined) steps.push(admission(admitting))
+  return { steps, lossyElections }
+}
+
+function nextToAdmit(image: Image): Broker | undefined {
+  for (const broker of image.brokers()) if (!broker.admitted) return broker
+}
+
+function changeOf(
+  image: Image,
+  topicId: string,
+  index: number,
+  old: PartitionState,
+  minIsrWanted: number,
+  admitting: Broker | undefined,
+  mayElectUnclean: boolean,
+): Change {
+  const isr = old.isr.filter(([id, epoch]) => image.usable(id) === epoch)
+  const minIsr = Math.min(minIsrWanted, old.replicas.length)
+  const change = { isr, minIsr, ...(admitting === undefined ? {} : restart(old, admitting)) }
+  const next = nextState(old, change, image.usable)
+  if (next.leader !== null) return change
+  const best = highestEnd(image, topicId, index, next)
+  if (best !== undefined) return { ...change, elect: best }
+  return mayElectUnclean ? { ...change, elect: 'unclean' } : change
+}
+
+/** What becomes of the entries of earlier registrations of a broker that is being admitted. */
+function restart(old: PartitionState, broker: Broker): Change {
+  const { brokerId, brokerEpoch, previousEpoch, lossless } = broker
+  const entry = [...old.isr, ...old.elr].find(([id]) => id === brokerId)
+  // An entry at the new epoch is there when an earlier controller came so far.
+  if (entry === undefined || entry[1] === brokerEpoch) return {}
+  return lossless && entry[1] === previousEpoch
+    ? { rewrite: { from: entry, to: [brokerId, brokerEpoch] } }
+    : { lossy: [brokerId] }
+}
+
+/**
+ * Nobody complete is left: once all that were have said where their logs end, the one that kept
+ * most. Undefined while one of them is missing.
+ */
+function highestEnd(
+  image: Image,
+  topicId: string,
+  index: number,
+  { isr, elr, lastKnown }: PartitionState,
+): Member | undefined {
+  if (isr.length > 0 || elr.length > 0) return undefined
+  let best: { end: LogEnd; member: Member } | undefined
+  for (const id of lastKnown) {
+    const epoch = image.usable(id)
+    const end = image.logEnd(id, topicId, index)
+    if (epoch === undefined || end === undefined) return undefined
+    if (best === undefined || isFurther(end, best.end)) best = { end, member: [id, epoch] }
+  }
+  return best?.member
+}
+
+function isFurther(a: LogEnd, b: LogEnd): boolean {
+  return a.lastEpoch > b.lastEpoch || (a.lastEpoch === b.lastEpoch && a.endOffset > b.endOffset)
+}
+
+function lossOf(
+  change: Change,
+  old: PartitionState,
+  state: PartitionState,
+): LossyElection['kind'] | undefined {
+  if (change.elect === undefined || state.leader === null) return undefined
+  if (sameMember(state.leader, old.leader)) return undefined
+  return change.elect === 'unclean' ? 'unclean' : 'last-known'
+}
+
+function stepOf(chunk: readonly Repair[]): Step {
+  const compares: Compare[] = []
+  const ops: Op[] = []
+  for (const { topicId, index, modRevision, state } of chunk) {
+    const key = keys.partition(topicId, index)
+    compares.push({ key, target: 'modRevision', equals: modRevision })
+    ops.push({ put: key, value: codecs.partition.encode(state) })
+  }
+  return { compares, ops }
+}
+
+function admission({ brokerId, brokerEpoch }: Broker): Step {
+  return {
+    compares: [{ key: keys.alive(brokerId), target: 'createRevision', equals: brokerEpoch }],
+    ops: [{ put: keys.admitted(brokerId), value: codecs.admitted.encode({ brokerEpoch }) }],
+  }
+}
+
+function isSameState(a: PartitionState, b: PartitionState): boolean {
+  return (
+    a.leaderEpoch === b.leaderEpoch &&
+    a.minIsr === b.minIsr &&
+    sameMember(a.leader, b.leader) &&
+    isSameList(a.isr, b.isr) &&
+    isSameList(a.elr, b.elr) &&
+    a.lastKnown.length === b.lastKnown.length
+  )
+}
+
+function isSameList(a: readonly Member[], b: readonly Member[]): boolean {
+  return a.length === b.length && a.every((member, i) => sameMember(member, b[i]!))
+}
