@@ -1,6 +1,6 @@
 import { type Incoming, int16, int32, int64, message, type Outgoing, string } from '../schema.ts'
 
-/** AddOffsetsToTxnRequest. */
+/** Adds a group's offsets to a transaction (KIP-98). v3 flexible. */
 export const addOffsetsToTxnRequest = message(
   'AddOffsetsToTxnRequest',
   { apiKey: 25, versions: '0-4', flexible: '3+' },
@@ -13,7 +13,7 @@ export const addOffsetsToTxnRequest = message(
 )
 export type AddOffsetsToTxnRequest = Incoming<typeof addOffsetsToTxnRequest>
 
-/** AddOffsetsToTxnResponse. */
+/** Whether they were added (KIP-98). v3 flexible. */
 export const addOffsetsToTxnResponse = message(
   'AddOffsetsToTxnResponse',
   { apiKey: 25, versions: '0-4', flexible: '3+' },

@@ -15,7 +15,10 @@ const addPartitionsToTxnTopic = {
   partitions: array(int32()),
 }
 
-/** AddPartitionsToTxnRequest. */
+/**
+ * Adds partitions to a transaction (KIP-98). v3 flexible · v4 several, from brokers that verify
+ * (KIP-890).
+ */
 export const addPartitionsToTxnRequest = message(
   'AddPartitionsToTxnRequest',
   { apiKey: 24, versions: '0-5', flexible: '3+' },
@@ -47,7 +50,7 @@ const addPartitionsToTxnTopicResult = {
   resultsByPartition: array(addPartitionsToTxnPartitionResult),
 }
 
-/** AddPartitionsToTxnResponse. */
+/** Which partitions were added (KIP-98). v3 flexible · v4 several transactions (KIP-890). */
 export const addPartitionsToTxnResponse = message(
   'AddPartitionsToTxnResponse',
   { apiKey: 24, versions: '0-5', flexible: '3+' },

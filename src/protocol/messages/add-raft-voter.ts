@@ -11,7 +11,7 @@ import {
   uuid,
 } from '../schema.ts'
 
-/** AddRaftVoterRequest. */
+/** Adds a voter to the KRaft quorum (KIP-853). */
 export const addRaftVoterRequest = message(
   'AddRaftVoterRequest',
   { apiKey: 80, versions: '0-1', flexible: '0+' },
@@ -30,7 +30,7 @@ export const addRaftVoterRequest = message(
 )
 export type AddRaftVoterRequest = Incoming<typeof addRaftVoterRequest>
 
-/** AddRaftVoterResponse. */
+/** Whether it is added (KIP-853). */
 export const addRaftVoterResponse = message(
   'AddRaftVoterResponse',
   { apiKey: 80, versions: '0-1', flexible: '0+' },

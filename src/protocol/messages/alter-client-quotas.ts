@@ -10,7 +10,7 @@ import {
   string,
 } from '../schema.ts'
 
-/** AlterClientQuotasRequest. */
+/** Sets and removes quotas (KIP-546). v1 flexible. */
 export const alterClientQuotasRequest = message(
   'AlterClientQuotasRequest',
   { apiKey: 49, versions: '0-1', flexible: '1+' },
@@ -31,7 +31,7 @@ export const alterClientQuotasRequest = message(
 )
 export type AlterClientQuotasRequest = Incoming<typeof alterClientQuotasRequest>
 
-/** AlterClientQuotasResponse. */
+/** Whether each entity was changed (KIP-546). v1 flexible. */
 export const alterClientQuotasResponse = message(
   'AlterClientQuotasResponse',
   { apiKey: 49, versions: '0-1', flexible: '1+' },

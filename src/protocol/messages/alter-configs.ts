@@ -10,7 +10,10 @@ import {
   string,
 } from '../schema.ts'
 
-/** AlterConfigsRequest. */
+/**
+ * Replaces all configs of a resource (KIP-133); IncrementalAlterConfigs is the better one. v2
+ * flexible.
+ */
 export const alterConfigsRequest = message(
   'AlterConfigsRequest',
   { apiKey: 33, versions: '0-2', flexible: '2+' },
@@ -28,7 +31,7 @@ export const alterConfigsRequest = message(
 )
 export type AlterConfigsRequest = Incoming<typeof alterConfigsRequest>
 
-/** AlterConfigsResponse. */
+/** Whether each resource was changed (KIP-133). v2 flexible. */
 export const alterConfigsResponse = message(
   'AlterConfigsResponse',
   { apiKey: 33, versions: '0-2', flexible: '2+' },

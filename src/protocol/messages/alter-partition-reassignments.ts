@@ -9,7 +9,10 @@ import {
   string,
 } from '../schema.ts'
 
-/** AlterPartitionReassignmentsRequest. */
+/**
+ * Starts or cancels the move of partitions to other replicas (KIP-455). v1 whether their number
+ * may change (KIP-860).
+ */
 export const alterPartitionReassignmentsRequest = message(
   'AlterPartitionReassignmentsRequest',
   { apiKey: 45, versions: '0-1', flexible: '0+' },
@@ -27,7 +30,7 @@ export const alterPartitionReassignmentsRequest = message(
 )
 export type AlterPartitionReassignmentsRequest = Incoming<typeof alterPartitionReassignmentsRequest>
 
-/** AlterPartitionReassignmentsResponse. */
+/** Whether each has begun (KIP-455). */
 export const alterPartitionReassignmentsResponse = message(
   'AlterPartitionReassignmentsResponse',
   { apiKey: 45, versions: '0-1', flexible: '0+' },

@@ -1,6 +1,6 @@
 import { array, type Incoming, int16, int32, message, type Outgoing, string } from '../schema.ts'
 
-/** AlterReplicaLogDirsRequest. */
+/** Moves replicas between the log directories of a broker (KIP-113). v2 flexible. */
 export const alterReplicaLogDirsRequest = message(
   'AlterReplicaLogDirsRequest',
   { apiKey: 34, versions: '1-2', flexible: '2+' },
@@ -16,7 +16,7 @@ export const alterReplicaLogDirsRequest = message(
 )
 export type AlterReplicaLogDirsRequest = Incoming<typeof alterReplicaLogDirsRequest>
 
-/** AlterReplicaLogDirsResponse. */
+/** Whether each move has begun (KIP-113). v2 flexible. */
 export const alterReplicaLogDirsResponse = message(
   'AlterReplicaLogDirsResponse',
   { apiKey: 34, versions: '1-2', flexible: '2+' },

@@ -10,7 +10,7 @@ import {
   uuid,
 } from '../schema.ts'
 
-/** AlterShareGroupOffsetsRequest. */
+/** Moves the start offsets of a share group (KIP-932). */
 export const alterShareGroupOffsetsRequest = message(
   'AlterShareGroupOffsetsRequest',
   { apiKey: 91, versions: '0', flexible: '0+' },
@@ -27,7 +27,7 @@ export const alterShareGroupOffsetsRequest = message(
 )
 export type AlterShareGroupOffsetsRequest = Incoming<typeof alterShareGroupOffsetsRequest>
 
-/** AlterShareGroupOffsetsResponse. */
+/** Whether each was moved (KIP-932). */
 export const alterShareGroupOffsetsResponse = message(
   'AlterShareGroupOffsetsResponse',
   { apiKey: 91, versions: '0', flexible: '0+' },

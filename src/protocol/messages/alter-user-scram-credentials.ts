@@ -10,7 +10,7 @@ import {
   string,
 } from '../schema.ts'
 
-/** AlterUserScramCredentialsRequest. */
+/** Sets and deletes SCRAM credentials (KIP-554). */
 export const alterUserScramCredentialsRequest = message(
   'AlterUserScramCredentialsRequest',
   { apiKey: 51, versions: '0', flexible: '0+' },
@@ -30,7 +30,7 @@ export const alterUserScramCredentialsRequest = message(
 )
 export type AlterUserScramCredentialsRequest = Incoming<typeof alterUserScramCredentialsRequest>
 
-/** AlterUserScramCredentialsResponse. */
+/** Whether each user was changed (KIP-554). */
 export const alterUserScramCredentialsResponse = message(
   'AlterUserScramCredentialsResponse',
   { apiKey: 51, versions: '0', flexible: '0+' },

@@ -10,7 +10,10 @@ import {
   string,
 } from '../schema.ts'
 
-/** ApiVersionsRequest. */
+/**
+ * Asks which APIs a broker speaks; the first request of a connection. v3 flexible, name of the
+ * client (KIP-511).
+ */
 export const apiVersionsRequest = message(
   'ApiVersionsRequest',
   { apiKey: 18, versions: '0-5', flexible: '3+' },
@@ -23,7 +26,10 @@ export const apiVersionsRequest = message(
 )
 export type ApiVersionsRequest = Incoming<typeof apiVersionsRequest>
 
-/** ApiVersionsResponse. */
+/**
+ * The APIs and their versions. An unknown version is answered in v0 (KIP-511) · v3 flexible,
+ * features (KIP-584).
+ */
 export const apiVersionsResponse = message(
   'ApiVersionsResponse',
   { apiKey: 18, versions: '0-5', flexible: '3+' },

@@ -12,7 +12,7 @@ import {
   uuid,
 } from '../schema.ts'
 
-/** ConsumerGroupDescribeRequest. */
+/** Asks for the state of consumer groups (KIP-848). */
 export const consumerGroupDescribeRequest = message(
   'ConsumerGroupDescribeRequest',
   { apiKey: 69, versions: '0-1', flexible: '0+' },
@@ -32,7 +32,7 @@ const assignment = {
   topicPartitions: array(topicPartitions),
 }
 
-/** ConsumerGroupDescribeResponse. */
+/** Consumer groups and their members (KIP-848). v1 type of the member (KIP-1099). */
 export const consumerGroupDescribeResponse = message(
   'ConsumerGroupDescribeResponse',
   { apiKey: 69, versions: '0-1', flexible: '0+' },

@@ -10,7 +10,10 @@ import {
   uuid,
 } from '../schema.ts'
 
-/** ConsumerGroupHeartbeatRequest. */
+/**
+ * Joins, stays in and leaves a consumer group, and says what is owned (KIP-848). v1 regular
+ * expressions, ids made by the client (KIP-1082).
+ */
 export const consumerGroupHeartbeatRequest = message(
   'ConsumerGroupHeartbeatRequest',
   { apiKey: 68, versions: '0-1', flexible: '0+' },
@@ -40,7 +43,7 @@ const topicPartitions = {
   partitions: array(int32()),
 }
 
-/** ConsumerGroupHeartbeatResponse. */
+/** The member's epoch, and its assignment when that has changed (KIP-848). */
 export const consumerGroupHeartbeatResponse = message(
   'ConsumerGroupHeartbeatResponse',
   { apiKey: 68, versions: '0-1', flexible: '0+' },

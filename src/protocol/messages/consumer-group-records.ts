@@ -1,3 +1,4 @@
+/** Records of __consumer_offsets that consumer groups are kept in (KIP-848). */
 import {
   array,
   bytes,
@@ -11,7 +12,7 @@ import {
   uuid,
 } from '../schema.ts'
 
-/** ConsumerGroupCurrentMemberAssignmentKey. */
+/** Key of what a member owns now, record type 8 (KIP-848). */
 export const consumerGroupCurrentMemberAssignmentKey = message(
   'ConsumerGroupCurrentMemberAssignmentKey',
   { apiKey: 8, type: 'coordinator-key', versions: '0', flexible: 'none' },
@@ -30,7 +31,7 @@ const topicPartitions = {
   assignmentEpochs: array(int32(), { nullable: '0+', tag: 0 }),
 }
 
-/** ConsumerGroupCurrentMemberAssignmentValue. */
+/** What a member owns, and what it still has to give up (KIP-848). */
 export const consumerGroupCurrentMemberAssignmentValue = message(
   'ConsumerGroupCurrentMemberAssignmentValue',
   { apiKey: 8, type: 'coordinator-value', versions: '0', flexible: '0+' },
@@ -46,7 +47,7 @@ export type ConsumerGroupCurrentMemberAssignmentValue = Incoming<
   typeof consumerGroupCurrentMemberAssignmentValue
 >
 
-/** ConsumerGroupMemberMetadataKey. */
+/** Key of a member and its subscription, record type 5 (KIP-848). */
 export const consumerGroupMemberMetadataKey = message(
   'ConsumerGroupMemberMetadataKey',
   { apiKey: 5, type: 'coordinator-key', versions: '0', flexible: 'none' },
@@ -57,7 +58,7 @@ export const consumerGroupMemberMetadataKey = message(
 )
 export type ConsumerGroupMemberMetadataKey = Incoming<typeof consumerGroupMemberMetadataKey>
 
-/** ConsumerGroupMemberMetadataValue. */
+/** A member, its subscription, and what it sent if it joined by the classic protocol (KIP-848). */
 export const consumerGroupMemberMetadataValue = message(
   'ConsumerGroupMemberMetadataValue',
   { apiKey: 5, type: 'coordinator-value', versions: '0', flexible: '0+' },
@@ -84,7 +85,7 @@ export const consumerGroupMemberMetadataValue = message(
 )
 export type ConsumerGroupMemberMetadataValue = Incoming<typeof consumerGroupMemberMetadataValue>
 
-/** ConsumerGroupMetadataKey. */
+/** Key of a group's epoch, record type 3 (KIP-848). */
 export const consumerGroupMetadataKey = message(
   'ConsumerGroupMetadataKey',
   { apiKey: 3, type: 'coordinator-key', versions: '0', flexible: 'none' },
@@ -94,7 +95,7 @@ export const consumerGroupMetadataKey = message(
 )
 export type ConsumerGroupMetadataKey = Incoming<typeof consumerGroupMetadataKey>
 
-/** ConsumerGroupMetadataValue. */
+/** The epoch of a group and the hash of its topics' metadata (KIP-848). */
 export const consumerGroupMetadataValue = message(
   'ConsumerGroupMetadataValue',
   { apiKey: 3, type: 'coordinator-value', versions: '0', flexible: '0+' },
@@ -105,7 +106,7 @@ export const consumerGroupMetadataValue = message(
 )
 export type ConsumerGroupMetadataValue = Incoming<typeof consumerGroupMetadataValue>
 
-/** ConsumerGroupPartitionMetadataKey. */
+/** Key of the topics of a group, record type 4; the hash has replaced it (KIP-848). */
 export const consumerGroupPartitionMetadataKey = message(
   'ConsumerGroupPartitionMetadataKey',
   { apiKey: 4, type: 'coordinator-key', versions: '0', flexible: 'none' },
@@ -115,7 +116,10 @@ export const consumerGroupPartitionMetadataKey = message(
 )
 export type ConsumerGroupPartitionMetadataKey = Incoming<typeof consumerGroupPartitionMetadataKey>
 
-/** ConsumerGroupPartitionMetadataValue. */
+/**
+ * The topics that a group is subscribed to and their partitions; the hash has replaced it
+ * (KIP-848).
+ */
 export const consumerGroupPartitionMetadataValue = message(
   'ConsumerGroupPartitionMetadataValue',
   { apiKey: 4, type: 'coordinator-value', versions: '0', flexible: '0+' },
@@ -135,7 +139,7 @@ export type ConsumerGroupPartitionMetadataValue = Incoming<
   typeof consumerGroupPartitionMetadataValue
 >
 
-/** ConsumerGroupRegularExpressionKey. */
+/** Key of a regular expression that members subscribe with, record type 16 (KIP-848). */
 export const consumerGroupRegularExpressionKey = message(
   'ConsumerGroupRegularExpressionKey',
   { apiKey: 16, type: 'coordinator-key', versions: '0', flexible: 'none' },
@@ -146,7 +150,7 @@ export const consumerGroupRegularExpressionKey = message(
 )
 export type ConsumerGroupRegularExpressionKey = Incoming<typeof consumerGroupRegularExpressionKey>
 
-/** ConsumerGroupRegularExpressionValue. */
+/** The topics that a regular expression stands for, and as of when (KIP-848). */
 export const consumerGroupRegularExpressionValue = message(
   'ConsumerGroupRegularExpressionValue',
   { apiKey: 16, type: 'coordinator-value', versions: '0', flexible: '0+' },
@@ -160,7 +164,7 @@ export type ConsumerGroupRegularExpressionValue = Incoming<
   typeof consumerGroupRegularExpressionValue
 >
 
-/** ConsumerGroupTargetAssignmentMemberKey. */
+/** Key of what a member is to own, record type 7 (KIP-848). */
 export const consumerGroupTargetAssignmentMemberKey = message(
   'ConsumerGroupTargetAssignmentMemberKey',
   { apiKey: 7, type: 'coordinator-key', versions: '0', flexible: 'none' },
@@ -173,7 +177,7 @@ export type ConsumerGroupTargetAssignmentMemberKey = Incoming<
   typeof consumerGroupTargetAssignmentMemberKey
 >
 
-/** ConsumerGroupTargetAssignmentMemberValue. */
+/** What a member is to own once the others have given it up (KIP-848). */
 export const consumerGroupTargetAssignmentMemberValue = message(
   'ConsumerGroupTargetAssignmentMemberValue',
   { apiKey: 7, type: 'coordinator-value', versions: '0', flexible: '0+' },
@@ -188,7 +192,7 @@ export type ConsumerGroupTargetAssignmentMemberValue = Incoming<
   typeof consumerGroupTargetAssignmentMemberValue
 >
 
-/** ConsumerGroupTargetAssignmentMetadataKey. */
+/** Key of a group's target assignment, record type 6 (KIP-848). */
 export const consumerGroupTargetAssignmentMetadataKey = message(
   'ConsumerGroupTargetAssignmentMetadataKey',
   { apiKey: 6, type: 'coordinator-key', versions: '0', flexible: 'none' },
@@ -200,7 +204,7 @@ export type ConsumerGroupTargetAssignmentMetadataKey = Incoming<
   typeof consumerGroupTargetAssignmentMetadataKey
 >
 
-/** ConsumerGroupTargetAssignmentMetadataValue. */
+/** The group epoch for which the target assignment was made (KIP-848). */
 export const consumerGroupTargetAssignmentMetadataValue = message(
   'ConsumerGroupTargetAssignmentMetadataValue',
   { apiKey: 6, type: 'coordinator-value', versions: '0', flexible: '0+' },

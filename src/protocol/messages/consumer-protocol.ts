@@ -1,6 +1,13 @@
+/**
+ * What members of a classic consumer group tell each other through the coordinator, which does not
+ * look inside.
+ */
 import { array, bytes, type Incoming, int32, message, string } from '../schema.ts'
 
-/** ConsumerProtocolSubscription. */
+/**
+ * What a member of a classic consumer group subscribes to, inside JoinGroup. v1 owned partitions
+ * (KIP-429) · v2 generation (KIP-792) · v3 rack (KIP-881).
+ */
 export const consumerProtocolSubscription = message(
   'ConsumerProtocolSubscription',
   { versions: '0-3', flexible: 'none' },
@@ -20,7 +27,7 @@ export const consumerProtocolSubscription = message(
 )
 export type ConsumerProtocolSubscription = Incoming<typeof consumerProtocolSubscription>
 
-/** ConsumerProtocolAssignment. */
+/** What a member of a classic consumer group is assigned, inside SyncGroup. */
 export const consumerProtocolAssignment = message(
   'ConsumerProtocolAssignment',
   { versions: '0-3', flexible: 'none' },

@@ -1,3 +1,7 @@
+/**
+ * Keys and values of control records, and the entries of the transaction index. Those of KRaft are
+ * for tools.
+ */
 import {
   array,
   type Incoming,
@@ -11,7 +15,7 @@ import {
   uuid,
 } from '../schema.ts'
 
-/** ControlRecordTypeSchema. */
+/** The key of a control record: 0 abort, 1 commit, 2 and above KRaft's. */
 export const controlRecordTypeSchema = message(
   'ControlRecordTypeSchema',
   { versions: '0', flexible: 'none' },
@@ -21,7 +25,9 @@ export const controlRecordTypeSchema = message(
 )
 export type ControlRecordTypeSchema = Incoming<typeof controlRecordTypeSchema>
 
-/** EndTxnMarker. */
+/**
+ * The value of a transaction marker: ends what its producer had open in this partition (KIP-98).
+ */
 export const endTxnMarker = message(
   'EndTxnMarker',
   { versions: '0', flexible: 'none' },
@@ -31,7 +37,7 @@ export const endTxnMarker = message(
 )
 export type EndTxnMarker = Incoming<typeof endTxnMarker>
 
-/** AbortedTxn. */
+/** An entry of a segment's transaction index, for readers of committed records (KIP-98). */
 export const abortedTxn = message(
   'AbortedTxn',
   { versions: '0', flexible: 'none' },
@@ -49,7 +55,10 @@ const voter = {
   voterDirectoryId: uuid({ versions: '1+' }),
 }
 
-/** LeaderChangeMessage. */
+/**
+ * The control record with which a KRaft leader begins its epoch (KIP-595). v1 directory ids
+ * (KIP-853).
+ */
 export const leaderChangeMessage = message(
   'LeaderChangeMessage',
   { versions: '0-1', flexible: '0+' },
@@ -62,7 +71,7 @@ export const leaderChangeMessage = message(
 )
 export type LeaderChangeMessage = Incoming<typeof leaderChangeMessage>
 
-/** SnapshotHeaderRecord. */
+/** The control record that begins a KRaft snapshot (KIP-630). */
 export const snapshotHeaderRecord = message(
   'SnapshotHeaderRecord',
   { versions: '0', flexible: '0+' },
@@ -73,7 +82,7 @@ export const snapshotHeaderRecord = message(
 )
 export type SnapshotHeaderRecord = Incoming<typeof snapshotHeaderRecord>
 
-/** SnapshotFooterRecord. */
+/** The control record that ends a KRaft snapshot (KIP-630). */
 export const snapshotFooterRecord = message(
   'SnapshotFooterRecord',
   { versions: '0', flexible: '0+' },
@@ -83,7 +92,7 @@ export const snapshotFooterRecord = message(
 )
 export type SnapshotFooterRecord = Incoming<typeof snapshotFooterRecord>
 
-/** KRaftVersionRecord. */
+/** The control record that says which KRaft version the quorum speaks (KIP-853). */
 export const kRaftVersionRecord = message(
   'KRaftVersionRecord',
   { versions: '0', flexible: '0+' },
@@ -94,7 +103,7 @@ export const kRaftVersionRecord = message(
 )
 export type KRaftVersionRecord = Incoming<typeof kRaftVersionRecord>
 
-/** VotersRecord. */
+/** The control record that lists the voters of a KRaft quorum (KIP-853). */
 export const votersRecord = message(
   'VotersRecord',
   { versions: '0', flexible: '0+' },

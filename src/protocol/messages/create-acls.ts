@@ -9,7 +9,7 @@ import {
   string,
 } from '../schema.ts'
 
-/** CreateAclsRequest. */
+/** Creates ACLs (KIP-140). v1 prefixed names (KIP-290) · v2 flexible. */
 export const createAclsRequest = message(
   'CreateAclsRequest',
   { apiKey: 30, versions: '1-3', flexible: '2+' },
@@ -27,7 +27,7 @@ export const createAclsRequest = message(
 )
 export type CreateAclsRequest = Incoming<typeof createAclsRequest>
 
-/** CreateAclsResponse. */
+/** Whether each was created (KIP-140). v2 flexible. */
 export const createAclsResponse = message(
   'CreateAclsResponse',
   { apiKey: 30, versions: '1-3', flexible: '2+' },

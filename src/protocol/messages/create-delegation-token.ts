@@ -10,7 +10,7 @@ import {
   string,
 } from '../schema.ts'
 
-/** CreateDelegationTokenRequest. */
+/** Asks for a delegation token (KIP-48). v2 flexible · v3 for somebody else (KIP-373). */
 export const createDelegationTokenRequest = message(
   'CreateDelegationTokenRequest',
   { apiKey: 38, versions: '1-3', flexible: '2+' },
@@ -26,7 +26,7 @@ export const createDelegationTokenRequest = message(
 )
 export type CreateDelegationTokenRequest = Incoming<typeof createDelegationTokenRequest>
 
-/** CreateDelegationTokenResponse. */
+/** The token and its secret (KIP-48). v2 flexible · v3 who asked (KIP-373). */
 export const createDelegationTokenResponse = message(
   'CreateDelegationTokenResponse',
   { apiKey: 38, versions: '1-3', flexible: '2+' },

@@ -9,7 +9,7 @@ import {
   string,
 } from '../schema.ts'
 
-/** CreatePartitionsRequest. */
+/** Adds partitions to topics (KIP-195). v2 flexible. */
 export const createPartitionsRequest = message(
   'CreatePartitionsRequest',
   { apiKey: 37, versions: '0-3', flexible: '2+' },
@@ -30,7 +30,7 @@ export const createPartitionsRequest = message(
 )
 export type CreatePartitionsRequest = Incoming<typeof createPartitionsRequest>
 
-/** CreatePartitionsResponse. */
+/** Whether each topic has them (KIP-195). v2 flexible · v3 quota (KIP-599). */
 export const createPartitionsResponse = message(
   'CreatePartitionsResponse',
   { apiKey: 37, versions: '0-3', flexible: '2+' },

@@ -11,7 +11,7 @@ import {
   uuid,
 } from '../schema.ts'
 
-/** CreateTopicsRequest. */
+/** Creates topics. v4 −1 for the broker's defaults (KIP-464) · v5 flexible. */
 export const createTopicsRequest = message(
   'CreateTopicsRequest',
   { apiKey: 19, versions: '2-7', flexible: '5+' },
@@ -35,7 +35,10 @@ export const createTopicsRequest = message(
 )
 export type CreateTopicsRequest = Incoming<typeof createTopicsRequest>
 
-/** CreateTopicsResponse. */
+/**
+ * Which topics were created. v5 flexible, their configs (KIP-525) · v6 quota (KIP-599) · v7 topic
+ * ids (KIP-516).
+ */
 export const createTopicsResponse = message(
   'CreateTopicsResponse',
   { apiKey: 19, versions: '2-7', flexible: '5+' },

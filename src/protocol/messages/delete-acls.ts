@@ -9,7 +9,7 @@ import {
   string,
 } from '../schema.ts'
 
-/** DeleteAclsRequest. */
+/** Deletes the ACLs that filters match (KIP-140). v1 prefixed names (KIP-290) · v2 flexible. */
 export const deleteAclsRequest = message(
   'DeleteAclsRequest',
   { apiKey: 31, versions: '1-3', flexible: '2+' },
@@ -27,7 +27,7 @@ export const deleteAclsRequest = message(
 )
 export type DeleteAclsRequest = Incoming<typeof deleteAclsRequest>
 
-/** DeleteAclsResponse. */
+/** The ACLs that were deleted (KIP-140). v1 prefixed names (KIP-290) · v2 flexible. */
 export const deleteAclsResponse = message(
   'DeleteAclsResponse',
   { apiKey: 31, versions: '1-3', flexible: '2+' },

@@ -1,6 +1,6 @@
 import { array, type Incoming, int16, int32, message, type Outgoing, string } from '../schema.ts'
 
-/** DeleteGroupsRequest. */
+/** Deletes groups without members (KIP-229). v2 flexible. */
 export const deleteGroupsRequest = message(
   'DeleteGroupsRequest',
   { apiKey: 42, versions: '0-3', flexible: '2+' },
@@ -10,7 +10,7 @@ export const deleteGroupsRequest = message(
 )
 export type DeleteGroupsRequest = Incoming<typeof deleteGroupsRequest>
 
-/** DeleteGroupsResponse. */
+/** Whether each was deleted (KIP-229). v2 flexible. */
 export const deleteGroupsResponse = message(
   'DeleteGroupsResponse',
   { apiKey: 42, versions: '0-3', flexible: '2+' },

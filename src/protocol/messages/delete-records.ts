@@ -9,7 +9,7 @@ import {
   string,
 } from '../schema.ts'
 
-/** DeleteRecordsRequest. */
+/** Moves the start of logs forward, −1 to the high watermark (KIP-107). v2 flexible. */
 export const deleteRecordsRequest = message(
   'DeleteRecordsRequest',
   { apiKey: 21, versions: '0-2', flexible: '2+' },
@@ -18,7 +18,7 @@ export const deleteRecordsRequest = message(
       name: string(),
       partitions: array({
         partitionIndex: int32(),
-        offset: int64(),
+        offset: int64(), // exclusive; -1 the high watermark
       }),
     }),
     timeoutMs: int32(),
@@ -26,7 +26,7 @@ export const deleteRecordsRequest = message(
 )
 export type DeleteRecordsRequest = Incoming<typeof deleteRecordsRequest>
 
-/** DeleteRecordsResponse. */
+/** Where the logs start now (KIP-107). v2 flexible. */
 export const deleteRecordsResponse = message(
   'DeleteRecordsResponse',
   { apiKey: 21, versions: '0-2', flexible: '2+' },

@@ -9,7 +9,7 @@ import {
   uuid,
 } from '../schema.ts'
 
-/** DeleteShareGroupOffsetsRequest. */
+/** Deletes the offsets of a share group by topic (KIP-932). */
 export const deleteShareGroupOffsetsRequest = message(
   'DeleteShareGroupOffsetsRequest',
   { apiKey: 92, versions: '0', flexible: '0+' },
@@ -22,7 +22,7 @@ export const deleteShareGroupOffsetsRequest = message(
 )
 export type DeleteShareGroupOffsetsRequest = Incoming<typeof deleteShareGroupOffsetsRequest>
 
-/** DeleteShareGroupOffsetsResponse. */
+/** Whether each topic's were deleted (KIP-932). */
 export const deleteShareGroupOffsetsResponse = message(
   'DeleteShareGroupOffsetsResponse',
   { apiKey: 92, versions: '0', flexible: '0+' },

@@ -9,7 +9,7 @@ import {
   uuid,
 } from '../schema.ts'
 
-/** DeleteShareGroupStateRequest. */
+/** Deletes the state of share partitions (KIP-932). */
 export const deleteShareGroupStateRequest = message(
   'DeleteShareGroupStateRequest',
   { apiKey: 86, versions: '0', flexible: '0+' },
@@ -25,7 +25,7 @@ export const deleteShareGroupStateRequest = message(
 )
 export type DeleteShareGroupStateRequest = Incoming<typeof deleteShareGroupStateRequest>
 
-/** DeleteShareGroupStateResponse. */
+/** Whether it is deleted (KIP-932). */
 export const deleteShareGroupStateResponse = message(
   'DeleteShareGroupStateResponse',
   { apiKey: 86, versions: '0', flexible: '0+' },

@@ -9,7 +9,7 @@ import {
   uuid,
 } from '../schema.ts'
 
-/** DeleteTopicsRequest. */
+/** Deletes topics. v4 flexible · v6 by topic id (KIP-516). */
 export const deleteTopicsRequest = message(
   'DeleteTopicsRequest',
   { apiKey: 20, versions: '1-6', flexible: '4+' },
@@ -27,7 +27,10 @@ export const deleteTopicsRequest = message(
 )
 export type DeleteTopicsRequest = Incoming<typeof deleteTopicsRequest>
 
-/** DeleteTopicsResponse. */
+/**
+ * Which topics were deleted. v4 flexible · v5 error message, quota (KIP-599) · v6 topic ids
+ * (KIP-516).
+ */
 export const deleteTopicsResponse = message(
   'DeleteTopicsResponse',
   { apiKey: 20, versions: '1-6', flexible: '4+' },

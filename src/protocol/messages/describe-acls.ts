@@ -9,7 +9,7 @@ import {
   string,
 } from '../schema.ts'
 
-/** DescribeAclsRequest. */
+/** Asks for the ACLs that a filter matches (KIP-140). v1 prefixed names (KIP-290) · v2 flexible. */
 export const describeAclsRequest = message(
   'DescribeAclsRequest',
   { apiKey: 29, versions: '1-3', flexible: '2+' },
@@ -25,7 +25,7 @@ export const describeAclsRequest = message(
 )
 export type DescribeAclsRequest = Incoming<typeof describeAclsRequest>
 
-/** DescribeAclsResponse. */
+/** ACLs by resource (KIP-140). v1 prefixed names (KIP-290) · v2 flexible. */
 export const describeAclsResponse = message(
   'DescribeAclsResponse',
   { apiKey: 29, versions: '1-3', flexible: '2+' },

@@ -11,7 +11,7 @@ import {
   string,
 } from '../schema.ts'
 
-/** DescribeClientQuotasRequest. */
+/** Asks for the quotas of users, client ids and addresses (KIP-546). v1 flexible. */
 export const describeClientQuotasRequest = message(
   'DescribeClientQuotasRequest',
   { apiKey: 48, versions: '0-1', flexible: '1+' },
@@ -26,7 +26,7 @@ export const describeClientQuotasRequest = message(
 )
 export type DescribeClientQuotasRequest = Incoming<typeof describeClientQuotasRequest>
 
-/** DescribeClientQuotasResponse. */
+/** Quotas by entity (KIP-546). v1 flexible. */
 export const describeClientQuotasResponse = message(
   'DescribeClientQuotasResponse',
   { apiKey: 48, versions: '0-1', flexible: '1+' },

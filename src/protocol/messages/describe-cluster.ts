@@ -10,7 +10,10 @@ import {
   string,
 } from '../schema.ts'
 
-/** DescribeClusterRequest. */
+/**
+ * Asks for the brokers and the cluster id (KIP-700). v1 or the controllers (KIP-919) · v2 fenced
+ * brokers too (KIP-1073).
+ */
 export const describeClusterRequest = message(
   'DescribeClusterRequest',
   { apiKey: 60, versions: '0-2', flexible: '0+' },
@@ -22,7 +25,10 @@ export const describeClusterRequest = message(
 )
 export type DescribeClusterRequest = Incoming<typeof describeClusterRequest>
 
-/** DescribeClusterResponse. */
+/**
+ * Brokers, controller and cluster id (KIP-700). v1 type of endpoint (KIP-919) · v2 fenced brokers
+ * (KIP-1073).
+ */
 export const describeClusterResponse = message(
   'DescribeClusterResponse',
   { apiKey: 60, versions: '0-2', flexible: '0+' },

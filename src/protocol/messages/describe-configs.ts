@@ -10,13 +10,16 @@ import {
   string,
 } from '../schema.ts'
 
-/** DescribeConfigsRequest. */
+/**
+ * Asks for the configs of topics, brokers or groups (KIP-133). v1 synonyms (KIP-226) · v3
+ * documentation (KIP-569) · v4 flexible.
+ */
 export const describeConfigsRequest = message(
   'DescribeConfigsRequest',
   { apiKey: 32, versions: '1-4', flexible: '4+' },
   {
     resources: array({
-      resourceType: int8(),
+      resourceType: int8(), // 2 topic, 4 broker, 8 broker logger, 16 client metrics, 32 group
       resourceName: string(),
       configurationKeys: array(string(), { nullable: '0+' }),
     }),
@@ -26,7 +29,10 @@ export const describeConfigsRequest = message(
 )
 export type DescribeConfigsRequest = Incoming<typeof describeConfigsRequest>
 
-/** DescribeConfigsResponse. */
+/**
+ * Configs and where they come from (KIP-133). v1 synonyms (KIP-226) · v3 types and documentation
+ * (KIP-569) · v4 flexible.
+ */
 export const describeConfigsResponse = message(
   'DescribeConfigsResponse',
   { apiKey: 32, versions: '1-4', flexible: '4+' },

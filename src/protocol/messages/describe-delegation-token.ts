@@ -10,7 +10,7 @@ import {
   string,
 } from '../schema.ts'
 
-/** DescribeDelegationTokenRequest. */
+/** Asks for the delegation tokens of owners (KIP-48). v2 flexible. */
 export const describeDelegationTokenRequest = message(
   'DescribeDelegationTokenRequest',
   { apiKey: 41, versions: '1-3', flexible: '2+' },
@@ -26,7 +26,7 @@ export const describeDelegationTokenRequest = message(
 )
 export type DescribeDelegationTokenRequest = Incoming<typeof describeDelegationTokenRequest>
 
-/** DescribeDelegationTokenResponse. */
+/** Delegation tokens (KIP-48). v2 flexible · v3 who asked for them (KIP-373). */
 export const describeDelegationTokenResponse = message(
   'DescribeDelegationTokenResponse',
   { apiKey: 41, versions: '1-3', flexible: '2+' },

@@ -10,7 +10,10 @@ import {
   string,
 } from '../schema.ts'
 
-/** DescribeGroupsRequest. */
+/**
+ * Asks for the state of classic groups. v3 authorized operations (KIP-430) · v5 flexible · v6 an
+ * absent group is an error (KIP-1043).
+ */
 export const describeGroupsRequest = message(
   'DescribeGroupsRequest',
   { apiKey: 15, versions: '0-6', flexible: '5+' },
@@ -21,7 +24,10 @@ export const describeGroupsRequest = message(
 )
 export type DescribeGroupsRequest = Incoming<typeof describeGroupsRequest>
 
-/** DescribeGroupsResponse. */
+/**
+ * Classic groups and their members. v3 authorized operations (KIP-430) · v4 static members
+ * (KIP-345) · v5 flexible · v6 error message (KIP-1043).
+ */
 export const describeGroupsResponse = message(
   'DescribeGroupsResponse',
   { apiKey: 15, versions: '0-6', flexible: '5+' },

@@ -10,7 +10,7 @@ import {
   string,
 } from '../schema.ts'
 
-/** DescribeLogDirsRequest. */
+/** Asks for the log directories of a broker (KIP-113). v2 flexible. */
 export const describeLogDirsRequest = message(
   'DescribeLogDirsRequest',
   { apiKey: 35, versions: '1-5', flexible: '2+' },
@@ -26,7 +26,10 @@ export const describeLogDirsRequest = message(
 )
 export type DescribeLogDirsRequest = Incoming<typeof describeLogDirsRequest>
 
-/** DescribeLogDirsResponse. */
+/**
+ * Log directories and the size of each replica (KIP-113). v2 flexible · v4 size of the volume
+ * (KIP-827) · v5 cordoned (KIP-1066).
+ */
 export const describeLogDirsResponse = message(
   'DescribeLogDirsResponse',
   { apiKey: 35, versions: '1-5', flexible: '2+' },

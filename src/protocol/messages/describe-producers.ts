@@ -9,7 +9,7 @@ import {
   string,
 } from '../schema.ts'
 
-/** DescribeProducersRequest. */
+/** Asks for the producers that are active in partitions (KIP-664). */
 export const describeProducersRequest = message(
   'DescribeProducersRequest',
   { apiKey: 61, versions: '0', flexible: '0+' },
@@ -22,7 +22,7 @@ export const describeProducersRequest = message(
 )
 export type DescribeProducersRequest = Incoming<typeof describeProducersRequest>
 
-/** DescribeProducersResponse. */
+/** Producers by partition (KIP-664). */
 export const describeProducersResponse = message(
   'DescribeProducersResponse',
   { apiKey: 61, versions: '0', flexible: '0+' },

@@ -11,7 +11,7 @@ import {
   uuid,
 } from '../schema.ts'
 
-/** DescribeQuorumRequest. */
+/** Asks for the state of the KRaft quorum (KIP-595). */
 export const describeQuorumRequest = message(
   'DescribeQuorumRequest',
   { apiKey: 55, versions: '0-2', flexible: '0+' },
@@ -34,7 +34,10 @@ const replicaState = {
   lastCaughtUpTimestamp: int64({ versions: '1+', default: -1, ignorable: true }),
 }
 
-/** DescribeQuorumResponse. */
+/**
+ * Leader, voters and observers (KIP-595). v1 when they last fetched (KIP-836) · v2 directory ids,
+ * endpoints (KIP-853).
+ */
 export const describeQuorumResponse = message(
   'DescribeQuorumResponse',
   { apiKey: 55, versions: '0-2', flexible: '0+' },

@@ -10,7 +10,7 @@ import {
   uuid,
 } from '../schema.ts'
 
-/** DescribeShareGroupOffsetsRequest. */
+/** Asks where share groups stand (KIP-932). */
 export const describeShareGroupOffsetsRequest = message(
   'DescribeShareGroupOffsetsRequest',
   { apiKey: 90, versions: '0-1', flexible: '0+' },
@@ -29,7 +29,7 @@ export const describeShareGroupOffsetsRequest = message(
 )
 export type DescribeShareGroupOffsetsRequest = Incoming<typeof describeShareGroupOffsetsRequest>
 
-/** DescribeShareGroupOffsetsResponse. */
+/** The start offsets of share partitions (KIP-932). v1 lag. */
 export const describeShareGroupOffsetsResponse = message(
   'DescribeShareGroupOffsetsResponse',
   { apiKey: 90, versions: '0-1', flexible: '0+' },

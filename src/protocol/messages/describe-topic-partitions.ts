@@ -11,7 +11,7 @@ import {
   uuid,
 } from '../schema.ts'
 
-/** DescribeTopicPartitionsRequest. */
+/** Asks for the partitions of topics page by page, with their eligible leaders (KIP-966). */
 export const describeTopicPartitionsRequest = message(
   'DescribeTopicPartitionsRequest',
   { apiKey: 75, versions: '0', flexible: '0+' },
@@ -31,7 +31,7 @@ export const describeTopicPartitionsRequest = message(
 )
 export type DescribeTopicPartitionsRequest = Incoming<typeof describeTopicPartitionsRequest>
 
-/** DescribeTopicPartitionsResponse. */
+/** A page of partitions, and where the next one starts (KIP-966). */
 export const describeTopicPartitionsResponse = message(
   'DescribeTopicPartitionsResponse',
   { apiKey: 75, versions: '0', flexible: '0+' },

@@ -9,7 +9,7 @@ import {
   string,
 } from '../schema.ts'
 
-/** DescribeTransactionsRequest. */
+/** Asks for the state of transactional ids (KIP-664). */
 export const describeTransactionsRequest = message(
   'DescribeTransactionsRequest',
   { apiKey: 65, versions: '0', flexible: '0+' },
@@ -19,7 +19,7 @@ export const describeTransactionsRequest = message(
 )
 export type DescribeTransactionsRequest = Incoming<typeof describeTransactionsRequest>
 
-/** DescribeTransactionsResponse. */
+/** The state of transactional ids (KIP-664). */
 export const describeTransactionsResponse = message(
   'DescribeTransactionsResponse',
   { apiKey: 65, versions: '0', flexible: '0+' },

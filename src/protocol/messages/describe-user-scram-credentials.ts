@@ -9,7 +9,7 @@ import {
   string,
 } from '../schema.ts'
 
-/** DescribeUserScramCredentialsRequest. */
+/** Asks which SCRAM credentials users have (KIP-554). */
 export const describeUserScramCredentialsRequest = message(
   'DescribeUserScramCredentialsRequest',
   { apiKey: 50, versions: '0', flexible: '0+' },
@@ -26,7 +26,7 @@ export type DescribeUserScramCredentialsRequest = Incoming<
   typeof describeUserScramCredentialsRequest
 >
 
-/** DescribeUserScramCredentialsResponse. */
+/** Mechanisms and iterations by user, never the secret (KIP-554). */
 export const describeUserScramCredentialsResponse = message(
   'DescribeUserScramCredentialsResponse',
   { apiKey: 50, versions: '0', flexible: '0+' },

@@ -9,7 +9,7 @@ import {
   string,
 } from '../schema.ts'
 
-/** ElectLeadersRequest. */
+/** Elects the preferred leaders (KIP-183). v1 or unclean ones (KIP-460) · v2 flexible. */
 export const electLeadersRequest = message(
   'ElectLeadersRequest',
   { apiKey: 43, versions: '0-2', flexible: '2+' },
@@ -27,7 +27,7 @@ export const electLeadersRequest = message(
 )
 export type ElectLeadersRequest = Incoming<typeof electLeadersRequest>
 
-/** ElectLeadersResponse. */
+/** How each election went (KIP-183). v2 flexible. */
 export const electLeadersResponse = message(
   'ElectLeadersResponse',
   { apiKey: 43, versions: '0-2', flexible: '2+' },

@@ -9,7 +9,10 @@ import {
   string,
 } from '../schema.ts'
 
-/** EndTxnRequest. */
+/**
+ * Commits or aborts a transaction (KIP-98). v3 flexible · v5 raises the producer's epoch
+ * (KIP-890).
+ */
 export const endTxnRequest = message(
   'EndTxnRequest',
   { apiKey: 26, versions: '0-5', flexible: '3+' },
@@ -17,12 +20,15 @@ export const endTxnRequest = message(
     transactionalId: string(),
     producerId: int64(),
     producerEpoch: int16(),
-    committed: bool(),
+    committed: bool(), // false aborts
   },
 )
 export type EndTxnRequest = Incoming<typeof endTxnRequest>
 
-/** EndTxnResponse. */
+/**
+ * Whether it is decided (KIP-98). v3 flexible · v5 the producer id and epoch to go on with
+ * (KIP-890).
+ */
 export const endTxnResponse = message(
   'EndTxnResponse',
   { apiKey: 26, versions: '0-5', flexible: '3+' },

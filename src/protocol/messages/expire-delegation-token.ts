@@ -1,6 +1,6 @@
 import { bytes, type Incoming, int16, int32, int64, message, type Outgoing } from '../schema.ts'
 
-/** ExpireDelegationTokenRequest. */
+/** Ends a delegation token, now or at a time (KIP-48). v2 flexible. */
 export const expireDelegationTokenRequest = message(
   'ExpireDelegationTokenRequest',
   { apiKey: 40, versions: '1-2', flexible: '2+' },
@@ -11,7 +11,7 @@ export const expireDelegationTokenRequest = message(
 )
 export type ExpireDelegationTokenRequest = Incoming<typeof expireDelegationTokenRequest>
 
-/** ExpireDelegationTokenResponse. */
+/** Until when it lives now (KIP-48). v2 flexible. */
 export const expireDelegationTokenResponse = message(
   'ExpireDelegationTokenResponse',
   { apiKey: 40, versions: '1-2', flexible: '2+' },

@@ -13,13 +13,18 @@ import {
   uuid,
 } from '../schema.ts'
 
-/** FetchRequest. */
+/**
+ * Reads record batches; consumers and followers alike. v4 isolation level (KIP-98) · v5 log start
+ * offset (KIP-107) · v7 sessions (KIP-227) · v9 leader epoch (KIP-320) · v11 rack (KIP-392) · v12
+ * flexible, last fetched epoch (KIP-595) · v13 topic ids (KIP-516) · v15 replica state (KIP-903) ·
+ * v17 directory ids (KIP-853) · v18 high watermark (KIP-1166).
+ */
 export const fetchRequest = message(
   'FetchRequest',
   { apiKey: 1, versions: '4-18', flexible: '12+' },
   {
     clusterId: string({ versions: '12+', nullable: '12+', tag: 0, default: null, ignorable: true }),
-    replicaId: int32({ versions: '0-14', default: -1 }),
+    replicaId: int32({ versions: '0-14', default: -1 }), // -1 a consumer
     replicaState: struct(
       {
         replicaId: int32({ default: -1 }),
@@ -30,7 +35,7 @@ export const fetchRequest = message(
     maxWaitMs: int32(),
     minBytes: int32(),
     maxBytes: int32({ default: 0x7fffffff, ignorable: true }),
-    isolationLevel: int8({ default: 0, ignorable: true }),
+    isolationLevel: int8({ default: 0, ignorable: true }), // 0 read_uncommitted, 1 read_committed
     sessionId: int32({ versions: '7+', default: 0, ignorable: true }),
     sessionEpoch: int32({ versions: '7+', default: -1, ignorable: true }),
     topics: array({
@@ -66,7 +71,11 @@ export const fetchRequest = message(
 )
 export type FetchRequest = Incoming<typeof fetchRequest>
 
-/** FetchResponse. */
+/**
+ * The batches read. v4 last stable offset, aborted transactions (KIP-98) · v5 log start offset
+ * (KIP-107) · v7 sessions (KIP-227) · v11 preferred read replica (KIP-392) · v12 flexible,
+ * diverging epoch (KIP-595) · v13 topic ids (KIP-516) · v16 endpoints of new leaders (KIP-951).
+ */
 export const fetchResponse = message(
   'FetchResponse',
   { apiKey: 1, versions: '4-18', flexible: '12+' },

@@ -9,19 +9,22 @@ import {
   string,
 } from '../schema.ts'
 
-/** FindCoordinatorRequest. */
+/**
+ * Asks which broker coordinates a group, a transactional id or a share partition. v1 key types
+ * (KIP-98) · v3 flexible · v4 several keys (KIP-699) · v6 share partitions (KIP-932).
+ */
 export const findCoordinatorRequest = message(
   'FindCoordinatorRequest',
   { apiKey: 10, versions: '0-6', flexible: '3+' },
   {
     key: string({ versions: '0-3' }),
-    keyType: int8({ versions: '1+', default: 0 }),
+    keyType: int8({ versions: '1+', default: 0 }), // 0 group, 1 transactional id, 2 share partition
     coordinatorKeys: array(string(), { versions: '4+' }),
   },
 )
 export type FindCoordinatorRequest = Incoming<typeof findCoordinatorRequest>
 
-/** FindCoordinatorResponse. */
+/** The coordinating brokers. v3 flexible · v4 several keys (KIP-699). */
 export const findCoordinatorResponse = message(
   'FindCoordinatorResponse',
   { apiKey: 10, versions: '0-6', flexible: '3+' },

@@ -11,7 +11,7 @@ import {
   uuid,
 } from '../schema.ts'
 
-/** GetTelemetrySubscriptionsRequest. */
+/** A client asks which metrics it should push (KIP-714). */
 export const getTelemetrySubscriptionsRequest = message(
   'GetTelemetrySubscriptionsRequest',
   { apiKey: 71, versions: '0', flexible: '0+' },
@@ -21,7 +21,7 @@ export const getTelemetrySubscriptionsRequest = message(
 )
 export type GetTelemetrySubscriptionsRequest = Incoming<typeof getTelemetrySubscriptionsRequest>
 
-/** GetTelemetrySubscriptionsResponse. */
+/** The metrics wanted, and how often (KIP-714). */
 export const getTelemetrySubscriptionsResponse = message(
   'GetTelemetrySubscriptionsResponse',
   { apiKey: 71, versions: '0', flexible: '0+' },

@@ -1,6 +1,10 @@
+/**
+ * Records of __consumer_offsets that offsets and classic groups are kept in. An int16 stands in
+ * front of each: of a key the record type, of a value its version.
+ */
 import { array, bytes, type Incoming, int32, int64, message, string, uuid } from '../schema.ts'
 
-/** LegacyOffsetCommitKey. */
+/** Key of a committed offset in its first form, record type 0; nobody writes it any more. */
 export const legacyOffsetCommitKey = message(
   'LegacyOffsetCommitKey',
   { apiKey: 0, type: 'coordinator-key', versions: '0', flexible: 'none' },
@@ -12,7 +16,7 @@ export const legacyOffsetCommitKey = message(
 )
 export type LegacyOffsetCommitKey = Incoming<typeof legacyOffsetCommitKey>
 
-/** LegacyOffsetCommitValue. */
+/** A committed offset in its first form; nobody writes it any more. */
 export const legacyOffsetCommitValue = message(
   'LegacyOffsetCommitValue',
   { apiKey: 0, type: 'coordinator-value', versions: '0', flexible: 'none' },
@@ -24,7 +28,7 @@ export const legacyOffsetCommitValue = message(
 )
 export type LegacyOffsetCommitValue = Incoming<typeof legacyOffsetCommitValue>
 
-/** OffsetCommitKey. */
+/** Key of a committed offset of a group, record type 1. */
 export const offsetCommitKey = message(
   'OffsetCommitKey',
   { apiKey: 1, type: 'coordinator-key', versions: '0', flexible: 'none' },
@@ -36,7 +40,10 @@ export const offsetCommitKey = message(
 )
 export type OffsetCommitKey = Incoming<typeof offsetCommitKey>
 
-/** OffsetCommitValue. */
+/**
+ * A committed offset. v1 expires at a time of its own · v2 no longer (KIP-211) · v3 leader epoch
+ * (KIP-320) · v4 flexible, topic id (KIP-848).
+ */
 export const offsetCommitValue = message(
   'OffsetCommitValue',
   { apiKey: 1, type: 'coordinator-value', versions: '0-4', flexible: '4+' },
@@ -51,7 +58,7 @@ export const offsetCommitValue = message(
 )
 export type OffsetCommitValue = Incoming<typeof offsetCommitValue>
 
-/** GroupMetadataKey. */
+/** Key of a classic group, record type 2. */
 export const groupMetadataKey = message(
   'GroupMetadataKey',
   { apiKey: 2, type: 'coordinator-key', versions: '0', flexible: 'none' },
@@ -72,7 +79,10 @@ const memberMetadata = {
   assignment: bytes(),
 }
 
-/** GroupMetadataValue. */
+/**
+ * A classic group and its members. v1 rebalance timeout (KIP-62) · v2 time of the state (KIP-211)
+ * · v3 static members (KIP-345) · v4 flexible.
+ */
 export const groupMetadataValue = message(
   'GroupMetadataValue',
   { apiKey: 2, type: 'coordinator-value', versions: '0-4', flexible: '4+' },

@@ -1,6 +1,9 @@
 import { type Incoming, int16, int32, message, string } from '../schema.ts'
 
-/** RequestHeader. */
+/**
+ * What every request starts with. v2 adds tagged fields; the client id keeps its old form
+ * (KIP-482).
+ */
 export const requestHeader = message(
   'RequestHeader',
   { type: 'header', versions: '1-2', flexible: '2+' },
@@ -13,7 +16,7 @@ export const requestHeader = message(
 )
 export type RequestHeader = Incoming<typeof requestHeader>
 
-/** ResponseHeader. */
+/** What every response starts with. v1 adds tagged fields (KIP-482); ApiVersions always has v0. */
 export const responseHeader = message(
   'ResponseHeader',
   { type: 'header', versions: '0-1', flexible: '1+' },

@@ -1,6 +1,6 @@
 import { type Incoming, int16, int32, message, type Outgoing, string } from '../schema.ts'
 
-/** HeartbeatRequest. */
+/** Keeps a member in a classic group. v3 static members (KIP-345) · v4 flexible. */
 export const heartbeatRequest = message(
   'HeartbeatRequest',
   { apiKey: 12, versions: '0-4', flexible: '4+' },
@@ -13,7 +13,7 @@ export const heartbeatRequest = message(
 )
 export type HeartbeatRequest = Incoming<typeof heartbeatRequest>
 
-/** HeartbeatResponse. */
+/** Whether the member is still in the group or has to join again. v4 flexible. */
 export const heartbeatResponse = message(
   'HeartbeatResponse',
   { apiKey: 12, versions: '0-4', flexible: '4+' },

@@ -10,7 +10,7 @@ import {
   string,
 } from '../schema.ts'
 
-/** IncrementalAlterConfigsRequest. */
+/** Sets, deletes, appends to and subtracts from single configs (KIP-339). v1 flexible. */
 export const incrementalAlterConfigsRequest = message(
   'IncrementalAlterConfigsRequest',
   { apiKey: 44, versions: '0-1', flexible: '1+' },
@@ -20,7 +20,7 @@ export const incrementalAlterConfigsRequest = message(
       resourceName: string(),
       configs: array({
         name: string(),
-        configOperation: int8(),
+        configOperation: int8(), // 0 set, 1 delete, 2 append, 3 subtract
         value: string({ nullable: '0+' }),
       }),
     }),
@@ -29,7 +29,7 @@ export const incrementalAlterConfigsRequest = message(
 )
 export type IncrementalAlterConfigsRequest = Incoming<typeof incrementalAlterConfigsRequest>
 
-/** IncrementalAlterConfigsResponse. */
+/** Whether each resource was changed (KIP-339). v1 flexible. */
 export const incrementalAlterConfigsResponse = message(
   'IncrementalAlterConfigsResponse',
   { apiKey: 44, versions: '0-1', flexible: '1+' },

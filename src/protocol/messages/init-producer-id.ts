@@ -9,7 +9,10 @@ import {
   string,
 } from '../schema.ts'
 
-/** InitProducerIdRequest. */
+/**
+ * Asks for a producer id; one with a transactional id fences its predecessor (KIP-98). v2 flexible
+ * · v3 keeps the id it has (KIP-360) · v6 two-phase commit (KIP-939).
+ */
 export const initProducerIdRequest = message(
   'InitProducerIdRequest',
   { apiKey: 22, versions: '0-6', flexible: '2+', latestUnstable: true },
@@ -24,7 +27,10 @@ export const initProducerIdRequest = message(
 )
 export type InitProducerIdRequest = Incoming<typeof initProducerIdRequest>
 
-/** InitProducerIdResponse. */
+/**
+ * The producer id and epoch (KIP-98). v2 flexible · v6 the transaction that was left open
+ * (KIP-939).
+ */
 export const initProducerIdResponse = message(
   'InitProducerIdResponse',
   { apiKey: 22, versions: '0-6', flexible: '2+' },

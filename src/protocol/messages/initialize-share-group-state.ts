@@ -10,7 +10,7 @@ import {
   uuid,
 } from '../schema.ts'
 
-/** InitializeShareGroupStateRequest. */
+/** Makes the state of share partitions (KIP-932). */
 export const initializeShareGroupStateRequest = message(
   'InitializeShareGroupStateRequest',
   { apiKey: 83, versions: '0', flexible: '0+' },
@@ -28,7 +28,7 @@ export const initializeShareGroupStateRequest = message(
 )
 export type InitializeShareGroupStateRequest = Incoming<typeof initializeShareGroupStateRequest>
 
-/** InitializeShareGroupStateResponse. */
+/** Whether it is made (KIP-932). */
 export const initializeShareGroupStateResponse = message(
   'InitializeShareGroupStateResponse',
   { apiKey: 83, versions: '0', flexible: '0+' },

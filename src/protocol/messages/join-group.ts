@@ -10,7 +10,10 @@ import {
   string,
 } from '../schema.ts'
 
-/** JoinGroupRequest. */
+/**
+ * Joins a classic group, or rejoins. v1 rebalance timeout (KIP-62) · v4 the id comes first
+ * (KIP-394) · v5 static members (KIP-345) · v6 flexible · v8 reason (KIP-800).
+ */
 export const joinGroupRequest = message(
   'JoinGroupRequest',
   { apiKey: 11, versions: '0-9', flexible: '6+' },
@@ -30,7 +33,10 @@ export const joinGroupRequest = message(
 )
 export type JoinGroupRequest = Incoming<typeof joinGroupRequest>
 
-/** JoinGroupResponse. */
+/**
+ * The generation, and for its leader the members. v5 static members (KIP-345) · v6 flexible · v7
+ * protocol type (KIP-559) · v9 the leader may be told to assign nothing (KIP-814).
+ */
 export const joinGroupResponse = message(
   'JoinGroupResponse',
   { apiKey: 11, versions: '0-9', flexible: '6+' },

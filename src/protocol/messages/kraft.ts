@@ -1,3 +1,7 @@
+/**
+ * What KRaft brokers and controllers say to each other. Ottla keeps its metadata elsewhere and
+ * serves none of it; the declarations are for tools that read captured traffic.
+ */
 import {
   array,
   bool,
@@ -16,7 +20,9 @@ import {
   uuid,
 } from '../schema.ts'
 
-/** VoteRequest. */
+/**
+ * A KRaft candidate asks for a vote (KIP-595). v1 directory ids (KIP-853) · v2 pre-vote (KIP-996).
+ */
 export const voteRequest = message(
   'VoteRequest',
   { apiKey: 52, versions: '0-2', flexible: '0+' },
@@ -40,7 +46,7 @@ export const voteRequest = message(
 )
 export type VoteRequest = Incoming<typeof voteRequest>
 
-/** VoteResponse. */
+/** Whether the vote is granted (KIP-595). v1 endpoints (KIP-853). */
 export const voteResponse = message(
   'VoteResponse',
   { apiKey: 52, versions: '0-2', flexible: '0+' },
@@ -68,7 +74,7 @@ export const voteResponse = message(
 )
 export type VoteResponse = Outgoing<typeof voteResponse>
 
-/** BeginQuorumEpochRequest. */
+/** A new KRaft leader tells the voters (KIP-595). v1 flexible, directory ids (KIP-853). */
 export const beginQuorumEpochRequest = message(
   'BeginQuorumEpochRequest',
   { apiKey: 53, versions: '0-1', flexible: '1+' },
@@ -96,7 +102,7 @@ export const beginQuorumEpochRequest = message(
 )
 export type BeginQuorumEpochRequest = Incoming<typeof beginQuorumEpochRequest>
 
-/** BeginQuorumEpochResponse. */
+/** Whether the voter follows (KIP-595). v1 flexible, endpoints (KIP-853). */
 export const beginQuorumEpochResponse = message(
   'BeginQuorumEpochResponse',
   { apiKey: 53, versions: '0-1', flexible: '1+' },
@@ -123,7 +129,7 @@ export const beginQuorumEpochResponse = message(
 )
 export type BeginQuorumEpochResponse = Outgoing<typeof beginQuorumEpochResponse>
 
-/** EndQuorumEpochRequest. */
+/** A KRaft leader resigns (KIP-595). v1 flexible, directory ids (KIP-853). */
 export const endQuorumEpochRequest = message(
   'EndQuorumEpochRequest',
   { apiKey: 54, versions: '0-1', flexible: '1+' },
@@ -157,7 +163,7 @@ export const endQuorumEpochRequest = message(
 )
 export type EndQuorumEpochRequest = Incoming<typeof endQuorumEpochRequest>
 
-/** EndQuorumEpochResponse. */
+/** Whether the voter has heard (KIP-595). v1 flexible, endpoints (KIP-853). */
 export const endQuorumEpochResponse = message(
   'EndQuorumEpochResponse',
   { apiKey: 54, versions: '0-1', flexible: '1+' },
@@ -184,7 +190,10 @@ export const endQuorumEpochResponse = message(
 )
 export type EndQuorumEpochResponse = Outgoing<typeof endQuorumEpochResponse>
 
-/** AlterPartitionRequest. */
+/**
+ * A leader asks the KRaft controller for a new ISR (KIP-497). v2 topic ids (KIP-516) · v3 broker
+ * epochs (KIP-903).
+ */
 export const alterPartitionRequest = message(
   'AlterPartitionRequest',
   { apiKey: 56, versions: '2-3', flexible: '0+' },
@@ -212,7 +221,7 @@ export const alterPartitionRequest = message(
 )
 export type AlterPartitionRequest = Incoming<typeof alterPartitionRequest>
 
-/** AlterPartitionResponse. */
+/** The partition states that resulted (KIP-497). v2 topic ids (KIP-516). */
 export const alterPartitionResponse = message(
   'AlterPartitionResponse',
   { apiKey: 56, versions: '2-3', flexible: '0+' },
@@ -235,7 +244,7 @@ export const alterPartitionResponse = message(
 )
 export type AlterPartitionResponse = Outgoing<typeof alterPartitionResponse>
 
-/** EnvelopeRequest. */
+/** A broker forwards a client's request to the KRaft controller (KIP-590). */
 export const envelopeRequest = message(
   'EnvelopeRequest',
   { apiKey: 58, versions: '0', flexible: '0+' },
@@ -247,7 +256,7 @@ export const envelopeRequest = message(
 )
 export type EnvelopeRequest = Incoming<typeof envelopeRequest>
 
-/** EnvelopeResponse. */
+/** The controller's answer to the forwarded request (KIP-590). */
 export const envelopeResponse = message(
   'EnvelopeResponse',
   { apiKey: 58, versions: '0', flexible: '0+' },
@@ -258,7 +267,7 @@ export const envelopeResponse = message(
 )
 export type EnvelopeResponse = Outgoing<typeof envelopeResponse>
 
-/** FetchSnapshotRequest. */
+/** Reads a part of a KRaft snapshot (KIP-630). v1 directory ids (KIP-853). */
 export const fetchSnapshotRequest = message(
   'FetchSnapshotRequest',
   { apiKey: 59, versions: '0-1', flexible: '0+' },
@@ -283,7 +292,7 @@ export const fetchSnapshotRequest = message(
 )
 export type FetchSnapshotRequest = Incoming<typeof fetchSnapshotRequest>
 
-/** FetchSnapshotResponse. */
+/** A part of a KRaft snapshot (KIP-630). v1 endpoints (KIP-853). */
 export const fetchSnapshotResponse = message(
   'FetchSnapshotResponse',
   { apiKey: 59, versions: '0-1', flexible: '0+' },
@@ -323,7 +332,10 @@ export const fetchSnapshotResponse = message(
 )
 export type FetchSnapshotResponse = Outgoing<typeof fetchSnapshotResponse>
 
-/** BrokerRegistrationRequest. */
+/**
+ * A broker registers with the KRaft controller (KIP-631). v2 log directories (KIP-858) · v3 the
+ * epoch before.
+ */
 export const brokerRegistrationRequest = message(
   'BrokerRegistrationRequest',
   { apiKey: 62, versions: '0-4', flexible: '0+' },
@@ -350,7 +362,7 @@ export const brokerRegistrationRequest = message(
 )
 export type BrokerRegistrationRequest = Incoming<typeof brokerRegistrationRequest>
 
-/** BrokerRegistrationResponse. */
+/** The broker's epoch (KIP-631). */
 export const brokerRegistrationResponse = message(
   'BrokerRegistrationResponse',
   { apiKey: 62, versions: '0-4', flexible: '0+' },
@@ -362,7 +374,10 @@ export const brokerRegistrationResponse = message(
 )
 export type BrokerRegistrationResponse = Outgoing<typeof brokerRegistrationResponse>
 
-/** BrokerHeartbeatRequest. */
+/**
+ * Keeps a broker registered with the KRaft controller (KIP-631). v1 failed log directories
+ * (KIP-858) · v2 cordoned ones (KIP-1066).
+ */
 export const brokerHeartbeatRequest = message(
   'BrokerHeartbeatRequest',
   { apiKey: 63, versions: '0-2', flexible: '0+' },
@@ -378,7 +393,7 @@ export const brokerHeartbeatRequest = message(
 )
 export type BrokerHeartbeatRequest = Incoming<typeof brokerHeartbeatRequest>
 
-/** BrokerHeartbeatResponse. */
+/** Whether the broker has caught up, is fenced, and may stop (KIP-631). */
 export const brokerHeartbeatResponse = message(
   'BrokerHeartbeatResponse',
   { apiKey: 63, versions: '0-2', flexible: '0+' },
@@ -392,7 +407,7 @@ export const brokerHeartbeatResponse = message(
 )
 export type BrokerHeartbeatResponse = Outgoing<typeof brokerHeartbeatResponse>
 
-/** AllocateProducerIdsRequest. */
+/** A broker asks the KRaft controller for a block of producer ids (KIP-730). */
 export const allocateProducerIdsRequest = message(
   'AllocateProducerIdsRequest',
   { apiKey: 67, versions: '0', flexible: '0+' },
@@ -403,7 +418,7 @@ export const allocateProducerIdsRequest = message(
 )
 export type AllocateProducerIdsRequest = Incoming<typeof allocateProducerIdsRequest>
 
-/** AllocateProducerIdsResponse. */
+/** The block (KIP-730). */
 export const allocateProducerIdsResponse = message(
   'AllocateProducerIdsResponse',
   { apiKey: 67, versions: '0', flexible: '0+' },
@@ -416,7 +431,7 @@ export const allocateProducerIdsResponse = message(
 )
 export type AllocateProducerIdsResponse = Outgoing<typeof allocateProducerIdsResponse>
 
-/** ControllerRegistrationRequest. */
+/** A KRaft controller registers with the active one (KIP-919). */
 export const controllerRegistrationRequest = message(
   'ControllerRegistrationRequest',
   { apiKey: 70, versions: '0', flexible: '0+' },
@@ -439,7 +454,7 @@ export const controllerRegistrationRequest = message(
 )
 export type ControllerRegistrationRequest = Incoming<typeof controllerRegistrationRequest>
 
-/** ControllerRegistrationResponse. */
+/** Whether it is registered (KIP-919). */
 export const controllerRegistrationResponse = message(
   'ControllerRegistrationResponse',
   { apiKey: 70, versions: '0', flexible: '0+' },
@@ -451,7 +466,7 @@ export const controllerRegistrationResponse = message(
 )
 export type ControllerRegistrationResponse = Outgoing<typeof controllerRegistrationResponse>
 
-/** AssignReplicasToDirsRequest. */
+/** A broker tells the KRaft controller in which directories its replicas are (KIP-858). */
 export const assignReplicasToDirsRequest = message(
   'AssignReplicasToDirsRequest',
   { apiKey: 73, versions: '0', flexible: '0+' },
@@ -471,7 +486,7 @@ export const assignReplicasToDirsRequest = message(
 )
 export type AssignReplicasToDirsRequest = Incoming<typeof assignReplicasToDirsRequest>
 
-/** AssignReplicasToDirsResponse. */
+/** Whether each is noted (KIP-858). */
 export const assignReplicasToDirsResponse = message(
   'AssignReplicasToDirsResponse',
   { apiKey: 73, versions: '0', flexible: '0+' },
@@ -492,7 +507,7 @@ export const assignReplicasToDirsResponse = message(
 )
 export type AssignReplicasToDirsResponse = Outgoing<typeof assignReplicasToDirsResponse>
 
-/** UpdateRaftVoterRequest. */
+/** A KRaft voter tells the leader its endpoints and versions (KIP-853). */
 export const updateRaftVoterRequest = message(
   'UpdateRaftVoterRequest',
   { apiKey: 82, versions: '0', flexible: '0+' },
@@ -514,7 +529,7 @@ export const updateRaftVoterRequest = message(
 )
 export type UpdateRaftVoterRequest = Incoming<typeof updateRaftVoterRequest>
 
-/** UpdateRaftVoterResponse. */
+/** Whether they are noted, and who leads (KIP-853). */
 export const updateRaftVoterResponse = message(
   'UpdateRaftVoterResponse',
   { apiKey: 82, versions: '0', flexible: '0+' },

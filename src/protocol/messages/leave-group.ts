@@ -1,6 +1,9 @@
 import { array, type Incoming, int16, int32, message, type Outgoing, string } from '../schema.ts'
 
-/** LeaveGroupRequest. */
+/**
+ * Takes members out of a classic group. v3 several, static ones too (KIP-345) · v4 flexible · v5
+ * reason (KIP-800).
+ */
 export const leaveGroupRequest = message(
   'LeaveGroupRequest',
   { apiKey: 13, versions: '0-5', flexible: '4+' },
@@ -19,7 +22,7 @@ export const leaveGroupRequest = message(
 )
 export type LeaveGroupRequest = Incoming<typeof leaveGroupRequest>
 
-/** LeaveGroupResponse. */
+/** Which members have left. v3 one answer each (KIP-345) · v4 flexible. */
 export const leaveGroupResponse = message(
   'LeaveGroupResponse',
   { apiKey: 13, versions: '0-5', flexible: '4+' },

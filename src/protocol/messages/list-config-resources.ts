@@ -9,7 +9,7 @@ import {
   string,
 } from '../schema.ts'
 
-/** ListConfigResourcesRequest. */
+/** Asks for the names of what has configs. v0 client metrics only · v1 any type (KIP-1142). */
 export const listConfigResourcesRequest = message(
   'ListConfigResourcesRequest',
   { apiKey: 74, versions: '0-1', flexible: '0+' },
@@ -19,7 +19,7 @@ export const listConfigResourcesRequest = message(
 )
 export type ListConfigResourcesRequest = Incoming<typeof listConfigResourcesRequest>
 
-/** ListConfigResourcesResponse. */
+/** Names of what has configs. v1 their types (KIP-1142). */
 export const listConfigResourcesResponse = message(
   'ListConfigResourcesResponse',
   { apiKey: 74, versions: '0-1', flexible: '0+' },

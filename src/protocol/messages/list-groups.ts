@@ -1,6 +1,9 @@
 import { array, type Incoming, int16, int32, message, type Outgoing, string } from '../schema.ts'
 
-/** ListGroupsRequest. */
+/**
+ * Asks for the groups that a broker coordinates. v3 flexible · v4 by state (KIP-518) · v5 by type
+ * (KIP-848).
+ */
 export const listGroupsRequest = message(
   'ListGroupsRequest',
   { apiKey: 16, versions: '0-5', flexible: '3+' },
@@ -11,7 +14,7 @@ export const listGroupsRequest = message(
 )
 export type ListGroupsRequest = Incoming<typeof listGroupsRequest>
 
-/** ListGroupsResponse. */
+/** Groups by id. v3 flexible · v4 state (KIP-518) · v5 type (KIP-848). */
 export const listGroupsResponse = message(
   'ListGroupsResponse',
   { apiKey: 16, versions: '0-5', flexible: '3+' },

@@ -1,6 +1,6 @@
 import { array, type Incoming, int16, int32, message, type Outgoing, string } from '../schema.ts'
 
-/** ListPartitionReassignmentsRequest. */
+/** Asks for the moves under way (KIP-455). */
 export const listPartitionReassignmentsRequest = message(
   'ListPartitionReassignmentsRequest',
   { apiKey: 46, versions: '0', flexible: '0+' },
@@ -17,7 +17,7 @@ export const listPartitionReassignmentsRequest = message(
 )
 export type ListPartitionReassignmentsRequest = Incoming<typeof listPartitionReassignmentsRequest>
 
-/** ListPartitionReassignmentsResponse. */
+/** The moves under way (KIP-455). */
 export const listPartitionReassignmentsResponse = message(
   'ListPartitionReassignmentsResponse',
   { apiKey: 46, versions: '0', flexible: '0+' },

@@ -9,7 +9,10 @@ import {
   string,
 } from '../schema.ts'
 
-/** ListTransactionsRequest. */
+/**
+ * Asks for the transactions of a coordinator (KIP-664). v1 by age (KIP-994) · v2 by a pattern
+ * (KIP-1152).
+ */
 export const listTransactionsRequest = message(
   'ListTransactionsRequest',
   { apiKey: 66, versions: '0-2', flexible: '0+' },
@@ -22,7 +25,7 @@ export const listTransactionsRequest = message(
 )
 export type ListTransactionsRequest = Incoming<typeof listTransactionsRequest>
 
-/** ListTransactionsResponse. */
+/** Transactions by transactional id (KIP-664). */
 export const listTransactionsResponse = message(
   'ListTransactionsResponse',
   { apiKey: 66, versions: '0-2', flexible: '0+' },

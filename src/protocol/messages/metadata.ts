@@ -10,7 +10,11 @@ import {
   uuid,
 } from '../schema.ts'
 
-/** MetadataRequest. */
+/**
+ * Asks for brokers, topics and leaders. v0 and v1 differ in what asks for all: empty, null · v4
+ * whether topics may be created · v8 authorized operations (KIP-430) · v9 flexible · v10 topic
+ * ids, v12 asks by them (KIP-516).
+ */
 export const metadataRequest = message(
   'MetadataRequest',
   { apiKey: 3, versions: '0-13', flexible: '9+' },
@@ -29,7 +33,11 @@ export const metadataRequest = message(
 )
 export type MetadataRequest = Incoming<typeof metadataRequest>
 
-/** MetadataResponse. */
+/**
+ * Brokers, topics and leaders. v5 offline replicas (KIP-112) · v7 leader epoch (KIP-320) · v8
+ * authorized operations (KIP-430) · v9 flexible · v10 topic ids (KIP-516) · v13 an error that
+ * makes the client start anew (KIP-1102).
+ */
 export const metadataResponse = message(
   'MetadataResponse',
   { apiKey: 3, versions: '0-13', flexible: '9+' },

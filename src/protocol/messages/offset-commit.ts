@@ -10,7 +10,10 @@ import {
   uuid,
 } from '../schema.ts'
 
-/** OffsetCommitRequest. */
+/**
+ * Commits offsets of a group. v5 no retention time (KIP-211) · v6 leader epoch (KIP-320) · v7
+ * static members (KIP-345) · v8 flexible · v9 member epochs, v10 topic ids (KIP-848).
+ */
 export const offsetCommitRequest = message(
   'OffsetCommitRequest',
   { apiKey: 8, versions: '2-10', flexible: '8+' },
@@ -34,7 +37,7 @@ export const offsetCommitRequest = message(
 )
 export type OffsetCommitRequest = Incoming<typeof offsetCommitRequest>
 
-/** OffsetCommitResponse. */
+/** Which offsets were committed. v8 flexible · v10 topic ids (KIP-848). */
 export const offsetCommitResponse = message(
   'OffsetCommitResponse',
   { apiKey: 8, versions: '2-10', flexible: '8+' },

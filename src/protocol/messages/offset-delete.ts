@@ -1,6 +1,6 @@
 import { array, type Incoming, int16, int32, message, type Outgoing, string } from '../schema.ts'
 
-/** OffsetDeleteRequest. */
+/** Deletes committed offsets of a group (KIP-496). */
 export const offsetDeleteRequest = message(
   'OffsetDeleteRequest',
   { apiKey: 47, versions: '0', flexible: 'none' },
@@ -16,7 +16,7 @@ export const offsetDeleteRequest = message(
 )
 export type OffsetDeleteRequest = Incoming<typeof offsetDeleteRequest>
 
-/** OffsetDeleteResponse. */
+/** Whether each was deleted (KIP-496). */
 export const offsetDeleteResponse = message(
   'OffsetDeleteResponse',
   { apiKey: 47, versions: '0', flexible: 'none' },

@@ -11,7 +11,10 @@ import {
   uuid,
 } from '../schema.ts'
 
-/** OffsetFetchRequest. */
+/**
+ * Asks for the committed offsets of groups. v2 null asks for all · v6 flexible · v7 only stable
+ * ones (KIP-447) · v8 several groups (KIP-709) · v9 member epochs, v10 topic ids (KIP-848).
+ */
 export const offsetFetchRequest = message(
   'OffsetFetchRequest',
   { apiKey: 9, versions: '1-10', flexible: '6+' },
@@ -45,7 +48,10 @@ export const offsetFetchRequest = message(
 )
 export type OffsetFetchRequest = Incoming<typeof offsetFetchRequest>
 
-/** OffsetFetchResponse. */
+/**
+ * Committed offsets, −1 for none. v5 leader epoch (KIP-320) · v6 flexible · v8 several groups
+ * (KIP-709) · v10 topic ids (KIP-848).
+ */
 export const offsetFetchResponse = message(
   'OffsetFetchResponse',
   { apiKey: 9, versions: '1-10', flexible: '6+' },

@@ -9,7 +9,10 @@ import {
   string,
 } from '../schema.ts'
 
-/** OffsetForLeaderEpochRequest. */
+/**
+ * Asks where a leader epoch ends, to find where two logs part (KIP-101, KIP-279). v2 the asker's
+ * own epoch (KIP-320) · v4 flexible.
+ */
 export const offsetForLeaderEpochRequest = message(
   'OffsetForLeaderEpochRequest',
   { apiKey: 23, versions: '2-4', flexible: '4+' },
@@ -27,7 +30,7 @@ export const offsetForLeaderEpochRequest = message(
 )
 export type OffsetForLeaderEpochRequest = Incoming<typeof offsetForLeaderEpochRequest>
 
-/** OffsetForLeaderEpochResponse. */
+/** The end of the largest epoch at most the one asked for (KIP-279). v4 flexible. */
 export const offsetForLeaderEpochResponse = message(
   'OffsetForLeaderEpochResponse',
   { apiKey: 23, versions: '2-4', flexible: '4+' },

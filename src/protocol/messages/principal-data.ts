@@ -1,6 +1,6 @@
 import { bool, type Incoming, message, string } from '../schema.ts'
 
-/** DefaultPrincipalData. */
+/** A principal as a forwarded request carries it (KIP-590). */
 export const defaultPrincipalData = message(
   'DefaultPrincipalData',
   { versions: '0', flexible: '0+' },

@@ -12,13 +12,17 @@ import {
   uuid,
 } from '../schema.ts'
 
-/** ProduceRequest. */
+/**
+ * Appends record batches to partitions. v3 batches v2 (KIP-98) · v7 zstd (KIP-110) · v9 flexible ·
+ * v11 TRANSACTION_ABORTABLE, v12 writing adds the partition to the transaction (KIP-890) · v13
+ * topic ids (KIP-516).
+ */
 export const produceRequest = message(
   'ProduceRequest',
   { apiKey: 0, versions: '3-13', flexible: '9+' },
   {
     transactionalId: string({ nullable: '3+', default: null }),
-    acks: int16(),
+    acks: int16(), // -1 all in-sync replicas, 1 the leader only, 0 no response
     timeoutMs: int32(),
     topicData: array({
       name: string({ versions: '0-12', ignorable: true }),
@@ -32,7 +36,10 @@ export const produceRequest = message(
 )
 export type ProduceRequest = Incoming<typeof produceRequest>
 
-/** ProduceResponse. */
+/**
+ * Where the batches went. v5 log start offset · v8 errors by record (KIP-467) · v9 flexible · v10
+ * the new leader beside an error (KIP-951) · v13 topic ids (KIP-516).
+ */
 export const produceResponse = message(
   'ProduceResponse',
   { apiKey: 0, versions: '3-13', flexible: '9+' },
@@ -44,7 +51,7 @@ export const produceResponse = message(
         index: int32(),
         errorCode: int16(),
         baseOffset: int64(),
-        logAppendTimeMs: int64({ default: -1, ignorable: true }),
+        logAppendTimeMs: int64({ default: -1, ignorable: true }), // -1 unless the topic stamps LogAppendTime
         logStartOffset: int64({ versions: '5+', default: -1, ignorable: true }),
         recordErrors: array(
           {

@@ -10,7 +10,7 @@ import {
   uuid,
 } from '../schema.ts'
 
-/** PushTelemetryRequest. */
+/** A client pushes its metrics, in OTLP (KIP-714). */
 export const pushTelemetryRequest = message(
   'PushTelemetryRequest',
   { apiKey: 72, versions: '0', flexible: '0+' },
@@ -24,7 +24,7 @@ export const pushTelemetryRequest = message(
 )
 export type PushTelemetryRequest = Incoming<typeof pushTelemetryRequest>
 
-/** PushTelemetryResponse. */
+/** Whether they were taken (KIP-714). */
 export const pushTelemetryResponse = message(
   'PushTelemetryResponse',
   { apiKey: 72, versions: '0', flexible: '0+' },

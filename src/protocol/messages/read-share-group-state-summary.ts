@@ -10,7 +10,7 @@ import {
   uuid,
 } from '../schema.ts'
 
-/** ReadShareGroupStateSummaryRequest. */
+/** Reads the state of share partitions without their batches (KIP-932). */
 export const readShareGroupStateSummaryRequest = message(
   'ReadShareGroupStateSummaryRequest',
   { apiKey: 87, versions: '0-1', flexible: '0+' },
@@ -27,7 +27,10 @@ export const readShareGroupStateSummaryRequest = message(
 )
 export type ReadShareGroupStateSummaryRequest = Incoming<typeof readShareGroupStateSummaryRequest>
 
-/** ReadShareGroupStateSummaryResponse. */
+/**
+ * The state of share partitions without their batches (KIP-932). v1 how many deliveries are
+ * complete.
+ */
 export const readShareGroupStateSummaryResponse = message(
   'ReadShareGroupStateSummaryResponse',
   { apiKey: 87, versions: '0-1', flexible: '0+' },

@@ -11,7 +11,7 @@ import {
   uuid,
 } from '../schema.ts'
 
-/** ReadShareGroupStateRequest. */
+/** Reads the state of share partitions (KIP-932). */
 export const readShareGroupStateRequest = message(
   'ReadShareGroupStateRequest',
   { apiKey: 84, versions: '0', flexible: '0+' },
@@ -28,7 +28,7 @@ export const readShareGroupStateRequest = message(
 )
 export type ReadShareGroupStateRequest = Incoming<typeof readShareGroupStateRequest>
 
-/** ReadShareGroupStateResponse. */
+/** The state of share partitions (KIP-932). */
 export const readShareGroupStateResponse = message(
   'ReadShareGroupStateResponse',
   { apiKey: 84, versions: '0', flexible: '0+' },

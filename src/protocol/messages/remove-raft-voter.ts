@@ -1,6 +1,6 @@
 import { type Incoming, int16, int32, message, type Outgoing, string, uuid } from '../schema.ts'
 
-/** RemoveRaftVoterRequest. */
+/** Removes a voter from the KRaft quorum (KIP-853). */
 export const removeRaftVoterRequest = message(
   'RemoveRaftVoterRequest',
   { apiKey: 81, versions: '0', flexible: '0+' },
@@ -12,7 +12,7 @@ export const removeRaftVoterRequest = message(
 )
 export type RemoveRaftVoterRequest = Incoming<typeof removeRaftVoterRequest>
 
-/** RemoveRaftVoterResponse. */
+/** Whether it is removed (KIP-853). */
 export const removeRaftVoterResponse = message(
   'RemoveRaftVoterResponse',
   { apiKey: 81, versions: '0', flexible: '0+' },

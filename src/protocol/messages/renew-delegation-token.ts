@@ -1,6 +1,6 @@
 import { bytes, type Incoming, int16, int32, int64, message, type Outgoing } from '../schema.ts'
 
-/** RenewDelegationTokenRequest. */
+/** Lets a delegation token live longer (KIP-48). v2 flexible. */
 export const renewDelegationTokenRequest = message(
   'RenewDelegationTokenRequest',
   { apiKey: 39, versions: '1-2', flexible: '2+' },
@@ -11,7 +11,7 @@ export const renewDelegationTokenRequest = message(
 )
 export type RenewDelegationTokenRequest = Incoming<typeof renewDelegationTokenRequest>
 
-/** RenewDelegationTokenResponse. */
+/** Until when it lives now (KIP-48). v2 flexible. */
 export const renewDelegationTokenResponse = message(
   'RenewDelegationTokenResponse',
   { apiKey: 39, versions: '1-2', flexible: '2+' },

@@ -1,6 +1,6 @@
 import { bytes, type Incoming, int16, int64, message, type Outgoing, string } from '../schema.ts'
 
-/** SaslAuthenticateRequest. */
+/** One token of the SASL exchange (KIP-152). v2 flexible. */
 export const saslAuthenticateRequest = message(
   'SaslAuthenticateRequest',
   { apiKey: 36, versions: '0-2', flexible: '2+' },
@@ -10,7 +10,7 @@ export const saslAuthenticateRequest = message(
 )
 export type SaslAuthenticateRequest = Incoming<typeof saslAuthenticateRequest>
 
-/** SaslAuthenticateResponse. */
+/** The token to answer with (KIP-152). v1 when to authenticate again (KIP-368) · v2 flexible. */
 export const saslAuthenticateResponse = message(
   'SaslAuthenticateResponse',
   { apiKey: 36, versions: '0-2', flexible: '2+' },

@@ -1,6 +1,6 @@
 import { array, type Incoming, int16, message, type Outgoing, string } from '../schema.ts'
 
-/** SaslHandshakeRequest. */
+/** Chooses a SASL mechanism. v1: SaslAuthenticate frames follow (KIP-152). */
 export const saslHandshakeRequest = message(
   'SaslHandshakeRequest',
   { apiKey: 17, versions: '0-1', flexible: 'none' },
@@ -10,7 +10,7 @@ export const saslHandshakeRequest = message(
 )
 export type SaslHandshakeRequest = Incoming<typeof saslHandshakeRequest>
 
-/** SaslHandshakeResponse. */
+/** The mechanisms that the listener offers. */
 export const saslHandshakeResponse = message(
   'SaslHandshakeResponse',
   { apiKey: 17, versions: '0-1', flexible: 'none' },

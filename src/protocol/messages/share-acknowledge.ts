@@ -13,7 +13,7 @@ import {
   uuid,
 } from '../schema.ts'
 
-/** ShareAcknowledgeRequest. */
+/** Accepts, releases or rejects records acquired before (KIP-932). v2 or renews them (KIP-1222). */
 export const shareAcknowledgeRequest = message(
   'ShareAcknowledgeRequest',
   { apiKey: 79, versions: '1-2', flexible: '0+' },
@@ -37,7 +37,9 @@ export const shareAcknowledgeRequest = message(
 )
 export type ShareAcknowledgeRequest = Incoming<typeof shareAcknowledgeRequest>
 
-/** ShareAcknowledgeResponse. */
+/**
+ * Whether each partition's records were acknowledged (KIP-932). v2 until when renewed (KIP-1222).
+ */
 export const shareAcknowledgeResponse = message(
   'ShareAcknowledgeResponse',
   { apiKey: 79, versions: '1-2', flexible: '0+' },

@@ -14,7 +14,10 @@ import {
   uuid,
 } from '../schema.ts'
 
-/** ShareFetchRequest. */
+/**
+ * Acquires records for a member of a share group, and acknowledges others (KIP-932). v2 renewals
+ * (KIP-1222).
+ */
 export const shareFetchRequest = message(
   'ShareFetchRequest',
   { apiKey: 78, versions: '1-2', flexible: '0+' },
@@ -49,7 +52,7 @@ export const shareFetchRequest = message(
 )
 export type ShareFetchRequest = Incoming<typeof shareFetchRequest>
 
-/** ShareFetchResponse. */
+/** The records acquired (KIP-932). v2 until when (KIP-1222). */
 export const shareFetchResponse = message(
   'ShareFetchResponse',
   { apiKey: 78, versions: '1-2', flexible: '0+' },

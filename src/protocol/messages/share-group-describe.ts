@@ -11,7 +11,7 @@ import {
   uuid,
 } from '../schema.ts'
 
-/** ShareGroupDescribeRequest. */
+/** Asks for the state of share groups (KIP-932). */
 export const shareGroupDescribeRequest = message(
   'ShareGroupDescribeRequest',
   { apiKey: 77, versions: '1', flexible: '0+' },
@@ -31,7 +31,7 @@ const assignment = {
   topicPartitions: array(topicPartitions),
 }
 
-/** ShareGroupDescribeResponse. */
+/** Share groups and their members (KIP-932). */
 export const shareGroupDescribeResponse = message(
   'ShareGroupDescribeResponse',
   { apiKey: 77, versions: '1', flexible: '0+' },

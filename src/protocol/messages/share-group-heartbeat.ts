@@ -10,7 +10,7 @@ import {
   uuid,
 } from '../schema.ts'
 
-/** ShareGroupHeartbeatRequest. */
+/** Joins, stays in and leaves a share group (KIP-932). */
 export const shareGroupHeartbeatRequest = message(
   'ShareGroupHeartbeatRequest',
   { apiKey: 76, versions: '1', flexible: '0+' },
@@ -29,7 +29,7 @@ const topicPartitions = {
   partitions: array(int32()),
 }
 
-/** ShareGroupHeartbeatResponse. */
+/** The member's epoch, and its assignment when that has changed (KIP-932). */
 export const shareGroupHeartbeatResponse = message(
   'ShareGroupHeartbeatResponse',
   { apiKey: 76, versions: '1', flexible: '0+' },

@@ -1,6 +1,7 @@
+/** Records of __consumer_offsets that share groups are kept in (KIP-932). */
 import { array, type Incoming, int8, int32, int64, message, string, uuid } from '../schema.ts'
 
-/** ShareGroupCurrentMemberAssignmentKey. */
+/** Key of what a member of a share group owns now, record type 14 (KIP-932). */
 export const shareGroupCurrentMemberAssignmentKey = message(
   'ShareGroupCurrentMemberAssignmentKey',
   { apiKey: 14, type: 'coordinator-key', versions: '0', flexible: 'none' },
@@ -18,7 +19,7 @@ const topicPartitions = {
   partitions: array(int32()),
 }
 
-/** ShareGroupCurrentMemberAssignmentValue. */
+/** What a member of a share group owns (KIP-932). */
 export const shareGroupCurrentMemberAssignmentValue = message(
   'ShareGroupCurrentMemberAssignmentValue',
   { apiKey: 14, type: 'coordinator-value', versions: '0', flexible: '0+' },
@@ -33,7 +34,7 @@ export type ShareGroupCurrentMemberAssignmentValue = Incoming<
   typeof shareGroupCurrentMemberAssignmentValue
 >
 
-/** ShareGroupMemberMetadataKey. */
+/** Key of a member of a share group, record type 10 (KIP-932). */
 export const shareGroupMemberMetadataKey = message(
   'ShareGroupMemberMetadataKey',
   { apiKey: 10, type: 'coordinator-key', versions: '0', flexible: 'none' },
@@ -44,7 +45,7 @@ export const shareGroupMemberMetadataKey = message(
 )
 export type ShareGroupMemberMetadataKey = Incoming<typeof shareGroupMemberMetadataKey>
 
-/** ShareGroupMemberMetadataValue. */
+/** A member of a share group and its subscription (KIP-932). */
 export const shareGroupMemberMetadataValue = message(
   'ShareGroupMemberMetadataValue',
   { apiKey: 10, type: 'coordinator-value', versions: '0', flexible: '0+' },
@@ -57,7 +58,7 @@ export const shareGroupMemberMetadataValue = message(
 )
 export type ShareGroupMemberMetadataValue = Incoming<typeof shareGroupMemberMetadataValue>
 
-/** ShareGroupMetadataKey. */
+/** Key of a share group's epoch, record type 11 (KIP-932). */
 export const shareGroupMetadataKey = message(
   'ShareGroupMetadataKey',
   { apiKey: 11, type: 'coordinator-key', versions: '0', flexible: 'none' },
@@ -67,7 +68,7 @@ export const shareGroupMetadataKey = message(
 )
 export type ShareGroupMetadataKey = Incoming<typeof shareGroupMetadataKey>
 
-/** ShareGroupMetadataValue. */
+/** The epoch of a share group and the hash of its topics' metadata (KIP-932). */
 export const shareGroupMetadataValue = message(
   'ShareGroupMetadataValue',
   { apiKey: 11, type: 'coordinator-value', versions: '0', flexible: '0+' },
@@ -78,7 +79,7 @@ export const shareGroupMetadataValue = message(
 )
 export type ShareGroupMetadataValue = Incoming<typeof shareGroupMetadataValue>
 
-/** ShareGroupStatePartitionMetadataKey. */
+/** Key of the share partitions of a group, record type 15 (KIP-932). */
 export const shareGroupStatePartitionMetadataKey = message(
   'ShareGroupStatePartitionMetadataKey',
   { apiKey: 15, type: 'coordinator-key', versions: '0', flexible: 'none' },
@@ -100,7 +101,7 @@ const topicInfo = {
   topicName: string(),
 }
 
-/** ShareGroupStatePartitionMetadataValue. */
+/** The share partitions whose state is being made, is there, or is being deleted (KIP-932). */
 export const shareGroupStatePartitionMetadataValue = message(
   'ShareGroupStatePartitionMetadataValue',
   { apiKey: 15, type: 'coordinator-value', versions: '0', flexible: '0+' },
@@ -114,7 +115,7 @@ export type ShareGroupStatePartitionMetadataValue = Incoming<
   typeof shareGroupStatePartitionMetadataValue
 >
 
-/** ShareGroupTargetAssignmentMemberKey. */
+/** Key of what a member of a share group is to own, record type 13 (KIP-932). */
 export const shareGroupTargetAssignmentMemberKey = message(
   'ShareGroupTargetAssignmentMemberKey',
   { apiKey: 13, type: 'coordinator-key', versions: '0', flexible: 'none' },
@@ -127,7 +128,7 @@ export type ShareGroupTargetAssignmentMemberKey = Incoming<
   typeof shareGroupTargetAssignmentMemberKey
 >
 
-/** ShareGroupTargetAssignmentMemberValue. */
+/** What a member of a share group is to own (KIP-932). */
 export const shareGroupTargetAssignmentMemberValue = message(
   'ShareGroupTargetAssignmentMemberValue',
   { apiKey: 13, type: 'coordinator-value', versions: '0', flexible: '0+' },
@@ -142,7 +143,7 @@ export type ShareGroupTargetAssignmentMemberValue = Incoming<
   typeof shareGroupTargetAssignmentMemberValue
 >
 
-/** ShareGroupTargetAssignmentMetadataKey. */
+/** Key of a share group's target assignment, record type 12 (KIP-932). */
 export const shareGroupTargetAssignmentMetadataKey = message(
   'ShareGroupTargetAssignmentMetadataKey',
   { apiKey: 12, type: 'coordinator-key', versions: '0', flexible: 'none' },
@@ -154,7 +155,7 @@ export type ShareGroupTargetAssignmentMetadataKey = Incoming<
   typeof shareGroupTargetAssignmentMetadataKey
 >
 
-/** ShareGroupTargetAssignmentMetadataValue. */
+/** The group epoch for which the target assignment was made (KIP-932). */
 export const shareGroupTargetAssignmentMetadataValue = message(
   'ShareGroupTargetAssignmentMetadataValue',
   { apiKey: 12, type: 'coordinator-value', versions: '0', flexible: '0+' },

@@ -1,3 +1,4 @@
+/** Records of __share_group_state (KIP-932). */
 import {
   array,
   type Incoming,
@@ -10,7 +11,7 @@ import {
   uuid,
 } from '../schema.ts'
 
-/** ShareSnapshotKey. */
+/** Key of the whole state of a share partition, record type 0 of __share_group_state (KIP-932). */
 export const shareSnapshotKey = message(
   'ShareSnapshotKey',
   { apiKey: 0, type: 'coordinator-key', versions: '0', flexible: 'none' },
@@ -22,7 +23,7 @@ export const shareSnapshotKey = message(
 )
 export type ShareSnapshotKey = Incoming<typeof shareSnapshotKey>
 
-/** ShareSnapshotValue. */
+/** The whole state of a share partition; updates since the snapshot add to it (KIP-932). */
 export const shareSnapshotValue = message(
   'ShareSnapshotValue',
   { apiKey: 0, type: 'coordinator-value', versions: '0', flexible: '0+' },
@@ -44,7 +45,7 @@ export const shareSnapshotValue = message(
 )
 export type ShareSnapshotValue = Incoming<typeof shareSnapshotValue>
 
-/** ShareUpdateKey. */
+/** Key of a change to a share partition's state, record type 1 of __share_group_state (KIP-932). */
 export const shareUpdateKey = message(
   'ShareUpdateKey',
   { apiKey: 1, type: 'coordinator-key', versions: '0', flexible: 'none' },
@@ -56,7 +57,7 @@ export const shareUpdateKey = message(
 )
 export type ShareUpdateKey = Incoming<typeof shareUpdateKey>
 
-/** ShareUpdateValue. */
+/** What has changed in a share partition since its snapshot (KIP-932). */
 export const shareUpdateValue = message(
   'ShareUpdateValue',
   { apiKey: 1, type: 'coordinator-value', versions: '0', flexible: '0+' },

@@ -13,7 +13,7 @@ import {
   uint16,
 } from '../schema.ts'
 
-/** StreamsGroupDescribeRequest. */
+/** Asks for the state of streams groups (KIP-1071). */
 export const streamsGroupDescribeRequest = message(
   'StreamsGroupDescribeRequest',
   { apiKey: 89, versions: '0-1', flexible: '0+' },
@@ -74,7 +74,7 @@ const topologyDescription = {
   globalStores: array(topologyDescriptionGlobalStore),
 }
 
-/** StreamsGroupDescribeResponse. */
+/** Streams groups, their topologies and members (KIP-1071). */
 export const streamsGroupDescribeResponse = message(
   'StreamsGroupDescribeResponse',
   { apiKey: 89, versions: '0-1', flexible: '0+' },

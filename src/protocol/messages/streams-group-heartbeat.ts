@@ -37,7 +37,7 @@ const taskOffset = {
   offset: int64(),
 }
 
-/** StreamsGroupHeartbeatRequest. */
+/** Joins, stays in and leaves a streams group, and says which tasks are owned (KIP-1071). */
 export const streamsGroupHeartbeatRequest = message(
   'StreamsGroupHeartbeatRequest',
   { apiKey: 88, versions: '0-1', flexible: '0+' },
@@ -90,7 +90,7 @@ const topicPartition = {
   partitions: array(int32()),
 }
 
-/** StreamsGroupHeartbeatResponse. */
+/** The member's epoch, and its tasks when they have changed (KIP-1071). */
 export const streamsGroupHeartbeatResponse = message(
   'StreamsGroupHeartbeatResponse',
   { apiKey: 88, versions: '0-1', flexible: '0+' },

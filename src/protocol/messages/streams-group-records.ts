@@ -1,3 +1,4 @@
+/** Records of __consumer_offsets that streams groups are kept in (KIP-1071). */
 import {
   array,
   type Incoming,
@@ -11,7 +12,7 @@ import {
   uint16,
 } from '../schema.ts'
 
-/** StreamsGroupCurrentMemberAssignmentKey. */
+/** Key of the tasks a member of a streams group has now, record type 22 (KIP-1071). */
 export const streamsGroupCurrentMemberAssignmentKey = message(
   'StreamsGroupCurrentMemberAssignmentKey',
   { apiKey: 22, type: 'coordinator-key', versions: '0', flexible: 'none' },
@@ -30,7 +31,7 @@ const taskIds = {
   assignmentEpochs: array(int32(), { nullable: '0+', tag: 0 }),
 }
 
-/** StreamsGroupCurrentMemberAssignmentValue. */
+/** The tasks a member of a streams group has, and those it still has to give up (KIP-1071). */
 export const streamsGroupCurrentMemberAssignmentValue = message(
   'StreamsGroupCurrentMemberAssignmentValue',
   { apiKey: 22, type: 'coordinator-value', versions: '0', flexible: '0+' },
@@ -50,7 +51,7 @@ export type StreamsGroupCurrentMemberAssignmentValue = Incoming<
   typeof streamsGroupCurrentMemberAssignmentValue
 >
 
-/** StreamsGroupMemberMetadataKey. */
+/** Key of a member of a streams group, record type 19 (KIP-1071). */
 export const streamsGroupMemberMetadataKey = message(
   'StreamsGroupMemberMetadataKey',
   { apiKey: 19, type: 'coordinator-key', versions: '0', flexible: 'none' },
@@ -70,7 +71,7 @@ const keyValue = {
   value: string(),
 }
 
-/** StreamsGroupMemberMetadataValue. */
+/** A member of a streams group and what it runs on (KIP-1071). */
 export const streamsGroupMemberMetadataValue = message(
   'StreamsGroupMemberMetadataValue',
   { apiKey: 19, type: 'coordinator-value', versions: '0', flexible: '0+' },
@@ -88,7 +89,7 @@ export const streamsGroupMemberMetadataValue = message(
 )
 export type StreamsGroupMemberMetadataValue = Incoming<typeof streamsGroupMemberMetadataValue>
 
-/** StreamsGroupMetadataKey. */
+/** Key of a streams group's epoch, record type 17 (KIP-1071). */
 export const streamsGroupMetadataKey = message(
   'StreamsGroupMetadataKey',
   { apiKey: 17, type: 'coordinator-key', versions: '0', flexible: 'none' },
@@ -103,7 +104,10 @@ const lastAssignmentConfig = {
   value: string(),
 }
 
-/** StreamsGroupMetadataValue. */
+/**
+ * The epoch of a streams group, the hash of its topics' metadata and which topology it has checked
+ * (KIP-1071).
+ */
 export const streamsGroupMetadataValue = message(
   'StreamsGroupMetadataValue',
   { apiKey: 17, type: 'coordinator-value', versions: '0', flexible: '0+' },
@@ -118,7 +122,7 @@ export const streamsGroupMetadataValue = message(
 )
 export type StreamsGroupMetadataValue = Incoming<typeof streamsGroupMetadataValue>
 
-/** StreamsGroupTargetAssignmentMemberKey. */
+/** Key of the tasks a member of a streams group is to have, record type 21 (KIP-1071). */
 export const streamsGroupTargetAssignmentMemberKey = message(
   'StreamsGroupTargetAssignmentMemberKey',
   { apiKey: 21, type: 'coordinator-key', versions: '0', flexible: 'none' },
@@ -136,7 +140,7 @@ const streamsGroupTargetAssignmentMemberValueTaskIds = {
   partitions: array(int32()),
 }
 
-/** StreamsGroupTargetAssignmentMemberValue. */
+/** The tasks a member of a streams group is to have (KIP-1071). */
 export const streamsGroupTargetAssignmentMemberValue = message(
   'StreamsGroupTargetAssignmentMemberValue',
   { apiKey: 21, type: 'coordinator-value', versions: '0', flexible: '0+' },
@@ -150,7 +154,7 @@ export type StreamsGroupTargetAssignmentMemberValue = Incoming<
   typeof streamsGroupTargetAssignmentMemberValue
 >
 
-/** StreamsGroupTargetAssignmentMetadataKey. */
+/** Key of a streams group's target assignment, record type 20 (KIP-1071). */
 export const streamsGroupTargetAssignmentMetadataKey = message(
   'StreamsGroupTargetAssignmentMetadataKey',
   { apiKey: 20, type: 'coordinator-key', versions: '0', flexible: 'none' },
@@ -162,7 +166,7 @@ export type StreamsGroupTargetAssignmentMetadataKey = Incoming<
   typeof streamsGroupTargetAssignmentMetadataKey
 >
 
-/** StreamsGroupTargetAssignmentMetadataValue. */
+/** The group epoch for which the target assignment was made (KIP-1071). */
 export const streamsGroupTargetAssignmentMetadataValue = message(
   'StreamsGroupTargetAssignmentMetadataValue',
   { apiKey: 20, type: 'coordinator-value', versions: '0', flexible: '0+' },
@@ -175,7 +179,7 @@ export type StreamsGroupTargetAssignmentMetadataValue = Incoming<
   typeof streamsGroupTargetAssignmentMetadataValue
 >
 
-/** StreamsGroupTopologyKey. */
+/** Key of a streams group's topology, record type 23 (KIP-1071). */
 export const streamsGroupTopologyKey = message(
   'StreamsGroupTopologyKey',
   { apiKey: 23, type: 'coordinator-key', versions: '0', flexible: 'none' },
@@ -196,7 +200,7 @@ const topicInfo = {
   topicConfigs: array(topicConfig),
 }
 
-/** StreamsGroupTopologyValue. */
+/** The topology of a streams group: subtopologies and the topics around them (KIP-1071). */
 export const streamsGroupTopologyValue = message(
   'StreamsGroupTopologyValue',
   { apiKey: 23, type: 'coordinator-value', versions: '0', flexible: '0+' },

@@ -31,7 +31,7 @@ const topologyDescription = {
   globalStores: array(topologyDescriptionGlobalStore),
 }
 
-/** StreamsGroupTopologyDescriptionUpdateRequest. */
+/** A member of a streams group tells the broker what its topology looks like, for people. */
 export const streamsGroupTopologyDescriptionUpdateRequest = message(
   'StreamsGroupTopologyDescriptionUpdateRequest',
   { apiKey: 93, versions: '0', flexible: '0+' },
@@ -46,7 +46,7 @@ export type StreamsGroupTopologyDescriptionUpdateRequest = Incoming<
   typeof streamsGroupTopologyDescriptionUpdateRequest
 >
 
-/** StreamsGroupTopologyDescriptionUpdateResponse. */
+/** Whether the description is stored. */
 export const streamsGroupTopologyDescriptionUpdateResponse = message(
   'StreamsGroupTopologyDescriptionUpdateResponse',
   { apiKey: 93, versions: '0', flexible: '0+' },

@@ -9,7 +9,10 @@ import {
   string,
 } from '../schema.ts'
 
-/** SyncGroupRequest. */
+/**
+ * The leader brings the assignments, the others ask for theirs. v3 static members (KIP-345) · v4
+ * flexible · v5 protocol (KIP-559).
+ */
 export const syncGroupRequest = message(
   'SyncGroupRequest',
   { apiKey: 14, versions: '0-5', flexible: '4+' },
@@ -28,7 +31,7 @@ export const syncGroupRequest = message(
 )
 export type SyncGroupRequest = Incoming<typeof syncGroupRequest>
 
-/** SyncGroupResponse. */
+/** What the member is assigned. v4 flexible · v5 protocol (KIP-559). */
 export const syncGroupResponse = message(
   'SyncGroupResponse',
   { apiKey: 14, versions: '0-5', flexible: '4+' },

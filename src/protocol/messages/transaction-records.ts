@@ -1,6 +1,7 @@
+/** Records of __transaction_state (KIP-98). */
 import { array, type Incoming, int8, int16, int32, int64, message, string } from '../schema.ts'
 
-/** TransactionLogKey. */
+/** Key of a transactional id's state, record type 0 of __transaction_state (KIP-98). */
 export const transactionLogKey = message(
   'TransactionLogKey',
   { apiKey: 0, type: 'coordinator-key', versions: '0', flexible: 'none' },
@@ -10,7 +11,10 @@ export const transactionLogKey = message(
 )
 export type TransactionLogKey = Incoming<typeof transactionLogKey>
 
-/** TransactionLogValue. */
+/**
+ * The state of a transactional id (KIP-98). v1 flexible; producer ids and epochs of the epoch bump
+ * (KIP-890).
+ */
 export const transactionLogValue = message(
   'TransactionLogValue',
   { apiKey: 0, type: 'coordinator-value', versions: '0-1', flexible: '1+' },

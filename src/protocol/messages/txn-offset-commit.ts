@@ -10,7 +10,10 @@ import {
   uuid,
 } from '../schema.ts'
 
-/** TxnOffsetCommitRequest. */
+/**
+ * Commits offsets of a group as part of a transaction (KIP-98). v2 leader epoch (KIP-320) · v3
+ * flexible, the member behind it (KIP-447) · v6 topic ids.
+ */
 export const txnOffsetCommitRequest = message(
   'TxnOffsetCommitRequest',
   { apiKey: 28, versions: '0-6', flexible: '3+' },
@@ -36,7 +39,7 @@ export const txnOffsetCommitRequest = message(
 )
 export type TxnOffsetCommitRequest = Incoming<typeof txnOffsetCommitRequest>
 
-/** TxnOffsetCommitResponse. */
+/** Which offsets were accepted (KIP-98). v3 flexible · v6 topic ids. */
 export const txnOffsetCommitResponse = message(
   'TxnOffsetCommitResponse',
   { apiKey: 28, versions: '0-6', flexible: '3+' },

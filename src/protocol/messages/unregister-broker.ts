@@ -1,6 +1,6 @@
 import { type Incoming, int16, int32, message, type Outgoing, string } from '../schema.ts'
 
-/** UnregisterBrokerRequest. */
+/** Forgets a broker that is gone for good (KIP-631). */
 export const unregisterBrokerRequest = message(
   'UnregisterBrokerRequest',
   { apiKey: 64, versions: '0', flexible: '0+' },
@@ -10,7 +10,7 @@ export const unregisterBrokerRequest = message(
 )
 export type UnregisterBrokerRequest = Incoming<typeof unregisterBrokerRequest>
 
-/** UnregisterBrokerResponse. */
+/** Whether it is forgotten (KIP-631). */
 export const unregisterBrokerResponse = message(
   'UnregisterBrokerResponse',
   { apiKey: 64, versions: '0', flexible: '0+' },

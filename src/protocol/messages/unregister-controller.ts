@@ -1,6 +1,6 @@
 import { type Incoming, int16, int32, message, type Outgoing, string } from '../schema.ts'
 
-/** UnregisterControllerRequest. */
+/** Forgets a KRaft controller that is gone for good. */
 export const unregisterControllerRequest = message(
   'UnregisterControllerRequest',
   { apiKey: 94, versions: '0', flexible: '0+' },
@@ -10,7 +10,7 @@ export const unregisterControllerRequest = message(
 )
 export type UnregisterControllerRequest = Incoming<typeof unregisterControllerRequest>
 
-/** UnregisterControllerResponse. */
+/** Whether it is forgotten. */
 export const unregisterControllerResponse = message(
   'UnregisterControllerResponse',
   { apiKey: 94, versions: '0', flexible: '0+' },

@@ -10,7 +10,10 @@ import {
   string,
 } from '../schema.ts'
 
-/** UpdateFeaturesRequest. */
+/**
+ * Raises or lowers the levels of the cluster's features (KIP-584). v1 kinds of downgrade, trial
+ * runs (KIP-778).
+ */
 export const updateFeaturesRequest = message(
   'UpdateFeaturesRequest',
   { apiKey: 57, versions: '0-2', flexible: '0+' },
@@ -27,7 +30,7 @@ export const updateFeaturesRequest = message(
 )
 export type UpdateFeaturesRequest = Incoming<typeof updateFeaturesRequest>
 
-/** UpdateFeaturesResponse. */
+/** Whether the features were changed (KIP-584). */
 export const updateFeaturesResponse = message(
   'UpdateFeaturesResponse',
   { apiKey: 57, versions: '0-2', flexible: '0+' },

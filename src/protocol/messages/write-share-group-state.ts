@@ -11,7 +11,7 @@ import {
   uuid,
 } from '../schema.ts'
 
-/** WriteShareGroupStateRequest. */
+/** Changes the state of share partitions (KIP-932). v1 how many deliveries are complete. */
 export const writeShareGroupStateRequest = message(
   'WriteShareGroupStateRequest',
   { apiKey: 85, versions: '0-1', flexible: '0+' },
@@ -37,7 +37,7 @@ export const writeShareGroupStateRequest = message(
 )
 export type WriteShareGroupStateRequest = Incoming<typeof writeShareGroupStateRequest>
 
-/** WriteShareGroupStateResponse. */
+/** Whether it is changed (KIP-932). */
 export const writeShareGroupStateResponse = message(
   'WriteShareGroupStateResponse',
   { apiKey: 85, versions: '0-1', flexible: '0+' },

@@ -11,7 +11,10 @@ import {
   string,
 } from '../schema.ts'
 
-/** WriteTxnMarkersRequest. */
+/**
+ * The transaction coordinator ends transactions in partitions (KIP-98). v1 flexible · v2 version
+ * of the transaction protocol.
+ */
 export const writeTxnMarkersRequest = message(
   'WriteTxnMarkersRequest',
   { apiKey: 27, versions: '1-2', flexible: '1+' },
@@ -31,7 +34,7 @@ export const writeTxnMarkersRequest = message(
 )
 export type WriteTxnMarkersRequest = Incoming<typeof writeTxnMarkersRequest>
 
-/** WriteTxnMarkersResponse. */
+/** Which markers were written (KIP-98). v1 flexible. */
 export const writeTxnMarkersResponse = message(
   'WriteTxnMarkersResponse',
   { apiKey: 27, versions: '1-2', flexible: '1+' },
