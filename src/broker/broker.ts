@@ -1,11 +1,39 @@
+/**
+ * The composition root: makes the parts of a broker, starts them in order and stops them in reverse.
+ *
+ * Start: config; locks of the data directories; metadata store and image, and meanwhile recovery;
+ * listeners are bound, so that their ports can be registered, and who connects waits; registration;
+ * partitions; and when this broker is admitted the listeners serve. Each step notes how it is undone:
+ * a start that fails undoes what was done, and `close` does it with all of it. The data directories
+ * are the last to close, for their marker of a clean stop stands for everything before it. After a
+ * failed start there is no marker.
+ */
+import { Controller } from '../cluster/controller.ts'
+import { Image } from '../cluster/image.ts'
+import { ImageFeed } from '../cluster/image-feed.ts'
+import type { AdvertisedListener } from '../cluster/keys.ts'
+import { Membership } from '../cluster/membership.ts'
+import { ProducerIds } from '../cluster/producer-ids.ts'
+import { randomId } from '../cluster/random-id.ts'
+import { Transactor } from '../cluster/transact.ts'
+import type { BrokerConfig } from '../config/broker-config.ts'
+import { ConfigError } from '../config/key.ts'
+import { logConfig } from '../config/topic-config.ts'
 import type { Io, MetadataStore } from '../io/io.ts'
+import { openLocalStore } from '../io/local-store.ts'
+import { LogDirectory } from '../log/log-directory.ts'
+import { lastRun } from '../replica/last-run.ts'
+import { Replicas } from '../replica/replicas.ts'
+import { type BoundListener, Server } from '../server/server.ts'
+import { configRules } from './config-rules.ts'
+import { LiveConfig } from './live-config.ts'
 
 export interface BrokerOptions {
   /** Kafka's server.properties keys; those left out have Ottla's defaults. */
   readonly properties?: ReadonlyMap<string, string> | Readonly<Record<string, string>>
   /** The outside world; by default this machine's. */
   readonly io?: Io
-  /** Where cluster facts are decided; by default a file in the first data directory. */
+  /** Where cluster facts are decided; by default files in the first data directory. */
   readonly store?: MetadataStore
 }
 
@@ -15,6 +43,11 @@ export interface BrokerAddress {
   readonly port: number
 }
 
+type Undo = () => Promise<void> | void
+
+/** How long requests that were accepted may take after `close` was called. */
+const stopPatienceMs = 30_000
+
 /** One running broker. */
 export class Broker {
   readonly clusterId: string
@@ -22,22 +55,44 @@ export class Broker {
   /** In the order of `listeners`. */
   readonly addresses: readonly BrokerAddress[]
   readonly dataDirectories: readonly string[]
+  /** Resolves when the broker was closed, or with the error that keeps it from going on. */
+  readonly ended: Promise<Error | undefined>
+  readonly #parts: Parts
+  #closing: Promise<void> | undefined
 
-  private constructor(
-    clusterId: string,
-    brokerId: number,
-    addresses: readonly BrokerAddress[],
-    dataDirectories: readonly string[],
-  ) {
-    this.clusterId = clusterId
-    this.brokerId = brokerId
-    this.addresses = addresses
-    this.dataDirectories = dataDirectories
+  private constructor(parts: Parts) {
+    const { config, membership, listeners } = parts
+    this.#parts = parts
+    this.brokerId = membership.brokerId
+    this.clusterId = membership.clusterId
+    this.addresses = listeners.map(({ host, port }) => ({ host, port }))
+    this.dataDirectories = config.current.dataDirectories
+    this.ended = parts.ended.promise
   }
 
-  /** Starts a broker; resolves when its listeners accept. Undoes what it had begun when a step fails. */
+  /**
+   * Starts a broker; resolves when it serves. Throws ConfigError, DirectoryLockedError, NetworkError
+   * (a port in use), DiskError, or KafkaError (INCONSISTENT_CLUSTER_ID, DUPLICATE_BROKER_REGISTRATION);
+   * what had begun is undone then.
+   */
   static async start(options: BrokerOptions = {}): Promise<Broker> {
-    throw new Error(`not wired yet (${Object.keys(options).length} options)`)
+    const config = new LiveConfig(options.properties ?? {})
+    const io = options.io ?? (await import('../io/node.ts')).nodeIo()
+    for (const notice of config.notices) io.report.warn({}, notice)
+    const undo: Undo[] = []
+    const directories: LogDirectory[] = []
+    try {
+      for (const path of config.current.dataDirectories) {
+        directories.push(await openDirectory(io, path, config.current))
+      }
+      return new Broker(await startParts(io, config, directories, options.store, undo))
+    } catch (error) {
+      const release = directories.map(directory => () => directory.abandon())
+      await undoAll([...release, ...undo]).catch(cause =>
+        io.report.error({ error: cause }, 'a start that failed could not be undone'),
+      )
+      throw error
+    }
   }
 
   /** The first listener. */
@@ -45,6 +100,146 @@ export class Broker {
     return this.addresses[0]!
   }
 
-  /** Finishes what was accepted, then stops; the marker of a clean stop is written last. */
-  async close(): Promise<void> {}
+  /** Finishes what was accepted, then stops; the marker of a clean stop is written last. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= stopParts(this.#parts)
+    return this.#closing
+  }
+}
+
+async function openDirectory(io: Io, path: string, config: BrokerConfig): Promise<LogDirectory> {
+  const { producerIdExpirationMs, nodeId } = config
+  const directory = await LogDirectory.open(io, path, { producerIdExpirationMs })
+  const { brokerId } = directory
+  if (brokerId === undefined || brokerId === nodeId) return directory
+  await directory.abandon()
+  throw new ConfigError(
+    `data directory ${path} belongs to broker ${brokerId}, and node.id is ${nodeId}: set node.id=${brokerId}, or give this broker another directory`,
+  )
+}
+
+interface Parts {
+  readonly io: Io
+  readonly config: LiveConfig
+  readonly image: Image
+  readonly membership: Membership
+  readonly replicas: Replicas
+  readonly server: Server
+  readonly listeners: readonly BoundListener[]
+  readonly ended: PromiseWithResolvers<Error | undefined>
+  /** How to undo the steps, in their order, but for the data directories. */
+  readonly undo: readonly Undo[]
+}
+
+async function startParts(
+  io: Io,
+  config: LiveConfig,
+  directories: readonly LogDirectory[],
+  givenStore: MetadataStore | undefined,
+  undo: Undo[],
+): Promise<Parts> {
+  const store = givenStore ?? (await openLocalStore(io, directories[0]!.path))
+  if (givenStore === undefined) undo.push(() => store.close())
+  const image = new Image(io.report)
+  config.follow(image, io.report)
+  const feed = new ImageFeed(io, store, image)
+  undo.push(() => feed.close())
+  await Promise.all([
+    feed.start(),
+    ...directories.map(directory => directory.settle(config.current.log)),
+  ])
+
+  const incarnation = randomId(io.random)
+  const transactor = new Transactor(io.clock, store, incarnation)
+  undo.push(() => transactor.close())
+  const ended = Promise.withResolvers<Error | undefined>()
+  const listeners: BoundListener[] = []
+  const membership = new Membership(io, store, image, transactor, {
+    brokerId: config.current.nodeId,
+    incarnation,
+    sessionTimeoutMs: config.current.sessionTimeoutMs,
+    rack: config.current.rack,
+    directories: directories.map(directory => directory.directoryId),
+    newClusterId: randomId(io.random),
+    ...lastRun(image, config.current.nodeId, directories),
+    // Read when it registers: the ports are known then.
+    get listeners() {
+      return registered(config.current, listeners)
+    },
+    async onRegistered(identity) {
+      const directoryIds = directories.map(directory => directory.directoryId)
+      await Promise.all(directories.map(each => each.begin({ ...identity, directoryIds })))
+    },
+    onFatal: error => ended.resolve(error),
+  })
+  const replicas = new Replicas(io, image, membership, transactor, {
+    directories,
+    logConfig: overrides => logConfig(overrides, config.current),
+    retentionCheckMs: config.current.retentionCheckIntervalMs,
+  })
+  const rules = configRules(() => config.current)
+  const options = { rules, replicas }
+  const controller = new Controller(io, image, feed, membership, transactor, options)
+  undo.push(
+    () => membership.close(),
+    () => controller.close(),
+  )
+  const server = new Server({
+    io,
+    brokerId: membership.brokerId,
+    image,
+    replicas,
+    controller,
+    producerIds: new ProducerIds(store, transactor),
+    config: () => config.current,
+  })
+  undo.push(() => server.stop(io.clock.monotonicMs()))
+  listeners.push(...(await server.bind()))
+  await membership.start()
+  await replicas.start()
+  await membership.admitted()
+  server.serve()
+  return { io, config, image, membership, replicas, server, listeners, ended, undo }
+}
+
+/** What other brokers are told of our listeners. */
+function registered(
+  { advertised }: BrokerConfig,
+  bound: readonly BoundListener[],
+): AdvertisedListener[] {
+  return bound.map(({ name, host, port }) => ({
+    name,
+    host: advertised.get(name)?.host ?? host,
+    port: advertised.get(name)?.port || port,
+    protocol: 'PLAINTEXT',
+  }))
+}
+
+/**
+ * With other brokers, leaderships move away first, while clients are still served; alone there is
+ * nobody to take them, so what was accepted is finished first.
+ */
+async function stopParts(parts: Parts): Promise<void> {
+  const { io, image, membership, replicas, server, ended, undo } = parts
+  const isAlone = [...image.brokers()].every(({ brokerId }) => brokerId === membership.brokerId)
+  const stopServing = () => server.stop(io.clock.monotonicMs() + stopPatienceMs)
+  if (isAlone) await stopServing()
+  await membership.stopLeading()
+  if (!isAlone) await stopServing()
+  await undoAll(undo)
+  await replicas.close()
+  ended.resolve(undefined)
+}
+
+/** The last step first; all are tried, the first error is thrown. */
+async function undoAll(undo: readonly Undo[]): Promise<void> {
+  let failure: { readonly error: unknown } | undefined
+  for (const step of undo.toReversed()) {
+    try {
+      await step()
+    } catch (error) {
+      failure ??= { error }
+    }
+  }
+  if (failure !== undefined) throw failure.error
 }
