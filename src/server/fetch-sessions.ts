@@ -108,7 +108,6 @@ export class FetchSessions {
     const { sessionId, sessionEpoch } = request
     if (sessionEpoch !== finalEpoch && sessionEpoch !== 0) return this.#proceed(request, nowMs)
     this.#remove(this.#sessions.get(sessionId))
-    const isWanted = sessionEpoch === 0 && request.partitions.length > 0
     return new FetchContext(request.partitions, isWanted ? this.#create(request, nowMs) : undefined)
   }
 

@@ -32,6 +32,7 @@ export function apiVersions(apis: () => readonly ListedApi[]) {
     const isNamed =
       softwareWord.test(clientSoftwareName) && softwareWord.test(clientSoftwareVersion)
     if (ctx.version >= 3 && !isNamed) throw new KafkaError('INVALID_REQUEST')
+    if (request.clusterId === null && request.nodeId !== -1) throw new KafkaError('INVALID_REQUEST')
     if (request.clusterId !== null && !isMeant(ctx, request)) {
       throw new KafkaError('REBOOTSTRAP_REQUIRED')
     }

@@ -32,6 +32,7 @@ export async function describeTopicPartitions(
   const topics: Answer[] = []
   let left = limit
   for (const name of wantedNames(ctx, request)) {
+    if (left <= 0) return { topics, nextCursor: { topicName: name, partitionIndex: 0 } }
     const topic = ctx.image.topicByName(name)
     if (topic === undefined) {
       topics.push(unknown(ctx, name))
@@ -39,10 +40,10 @@ export async function describeTopicPartitions(
     }
     const first = cursor?.topicName === name ? cursor.partitionIndex : 0
     const end = Math.min(topic.partitions.length, first + left)
-    if (left > 0) topics.push(described(ctx, topic, first, end))
+    topics.push(described(ctx, topic, first, end))
     left -= Math.max(0, end - first)
     if (end < topic.partitions.length) {
-      return { topics, nextCursor: { topicName: name, partitionIndex: Math.max(first, end) } }
+      return { topics, nextCursor: { topicName: name, partitionIndex: end } }
     }
   }
   return { topics }

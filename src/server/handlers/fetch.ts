@@ -20,17 +20,14 @@ type PartitionAnswer = TopicAnswer['partitions'][number]
 
 export async function fetch(ctx: RequestContext, request: FetchRequest): Promise<FetchResponse> {
   const replicaId = ctx.version >= 15 ? request.replicaState.replicaId : request.replicaId
-  if (replicaId >= 0) {
-    throw new KafkaError('REPLICA_NOT_AVAILABLE', 'this broker has no followers')
-  }
   const session = openSession(ctx, request)
   const maxBytes = Math.max(0, Math.min(request.maxBytes, ctx.config.fetchMaxBytes))
-  const reads = session.partitions.map(wanted => readOf(ctx, wanted))
+  const reads = session.partitions.map(wanted => readOf(ctx, wanted, replicaId))
   const minBytes = Math.min(request.minBytes, maxBytes)
   await untilReadable(ctx, reads, minBytes, ctx.deadlineMs(request.maxWaitMs))
 
   const isolation = request.isolationLevel === 1 ? 'read_committed' : 'read_uncommitted'
-  const granted = ctx.server.memory.grant(Math.min(maxBytes, readableBytes(reads)))
+  const granted = ctx.server.memory.grant(Math.min(maxBytes, allowedBytes(reads)))
   try {
     return await answer(ctx, session, reads, granted, isolation)
   } finally {
@@ -72,8 +69,10 @@ interface Read {
   bytes: number
 }
 
-function readOf(ctx: RequestContext, wanted: FetchPartition): Read {
+function readOf(ctx: RequestContext, wanted: FetchPartition, replicaId: number): Read {
   try {
+    // Whoever fetches as a replica is none of these partitions'.
+    if (replicaId >= 0) throw new KafkaError('NOT_LEADER_OR_FOLLOWER')
     const partition = ctx.leader(ctx.topic(wanted.topicId, wanted.topic).name, wanted.index)
     return { wanted, partition, bytes: readable(partition, wanted) }
   } catch (error) {
@@ -84,6 +83,11 @@ function readOf(ctx: RequestContext, wanted: FetchPartition): Read {
 
 function readable(partition: Partition, { fetchOffset, maxBytes }: FetchPartition): number {
   return Math.max(0, Math.min(partition.availableBytes(fetchOffset), maxBytes))
+}
+
+/** The most that partitions with something to read may take. */
+function allowedBytes(reads: readonly Read[]): number {
+  return reads.reduce((sum, { bytes, wanted }) => sum + (bytes > 0 ? wanted.maxBytes : 0), 0)
 }
 
 function readableBytes(reads: readonly Read[]): number {
@@ -97,13 +101,20 @@ function hasErrorToTell({ partition, wanted }: Read): boolean {
   const isOutOfRange =
     fetchOffset < partition.logStartOffset || fetchOffset > partition.logEndOffset
   const isOtherEpoch = currentLeaderEpoch !== -1 && currentLeaderEpoch !== partition.leaderEpoch
-  return isOutOfRange || isOtherEpoch || divergence(partition, wanted) !== undefined
+  if (isOutOfRange || isOtherEpoch) return true
+  try {
+    return divergence(partition, wanted) !== undefined
+  } catch (error) {
+    if (error instanceof KafkaError) return true
+    throw error
+  }
 }
 
-/** Where the client's log and ours part, if they do (KIP-595). */
+/** Where the client's log and ours part, if they do (KIP-595). Throws OFFSET_OUT_OF_RANGE. */
 function divergence(partition: Partition, { lastFetchedEpoch, fetchOffset }: FetchPartition) {
   if (lastFetchedEpoch === -1) return undefined
   const known = partition.offsetForLeaderEpoch(-1, lastFetchedEpoch)
+  if (known.endOffset === -1) throw new KafkaError('OFFSET_OUT_OF_RANGE')
   if (known.leaderEpoch === lastFetchedEpoch && known.endOffset >= fetchOffset) return undefined
   return { epoch: known.leaderEpoch, endOffset: known.endOffset }
 }

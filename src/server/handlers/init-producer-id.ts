@@ -16,6 +16,9 @@ export async function initProducerId(
   if (request.transactionalId !== null) {
     throw new KafkaError('INVALID_REQUEST', 'transactions are not supported by this broker yet')
   }
+  if ((request.producerId === -1) !== (request.producerEpoch === -1)) {
+    throw new KafkaError('INVALID_REQUEST', 'a producer id goes with its epoch')
+  }
   // A producer that names its old id gets a new one all the same (KIP-360): nothing ties it to us.
   return { errorCode: 0, producerId: await ctx.domain.producerIds.next(), producerEpoch: 0 }
 }

@@ -17,6 +17,8 @@ type Answer = ListOffsetsResponse['topics'][number]['partitions'][number]
 
 /** First version that knows each special timestamp. */
 const specialSince = new Map([
+  [-1, 0],
+  [-2, 0],
   [-3, 7],
   [-4, 8],
   [-5, 9],

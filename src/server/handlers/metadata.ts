@@ -47,7 +47,7 @@ async function topicsOf(ctx: RequestContext, request: MetadataRequest): Promise<
     throw new KafkaError('INVALID_REQUEST', `Metadata v${ctx.version} knows topics by name only`)
   }
   const refusals = await createMissing(ctx, request, topics)
-  return topics.map(wanted => {
+  return unique(topics).map(wanted => {
     try {
       const refusal = refusals.get(wanted.name ?? '')
       if (refusal !== undefined) throw refusal
@@ -57,6 +57,11 @@ async function topicsOf(ctx: RequestContext, request: MetadataRequest): Promise<
       return { errorCode, name: wanted.name, topicId: wanted.topicId, partitions: [] }
     }
   })
+}
+
+/** A topic that is asked for twice is answered once. */
+function unique(topics: readonly Wanted[]): Wanted[] {
+  return [...new Map(topics.map(topic => [`${topic.topicId}/${topic.name}`, topic])).values()]
 }
 
 /** Creates what is missing, if it may; answers why a name has no topic afterwards. */
