@@ -1,6 +1,6 @@
 /**
  * The entry point `ottla/protocol`: the typed codec. A message is imported from here and given to
- * `encode` and `decode`; `messagesByName` finds one by its official name.
+ * `encode` or `decode`. The broker imports what it speaks from `protocol/messages/`, not from here.
  */
 export {
   DecodeError,
@@ -107,7 +107,6 @@ export * from './protocol/messages/unregister-controller.ts'
 export * from './protocol/messages/update-features.ts'
 export * from './protocol/messages/write-share-group-state.ts'
 export * from './protocol/messages/write-txn-markers.ts'
-export { messagesByName } from './protocol/messages.ts'
 export type {
   ByteSource,
   Fields,

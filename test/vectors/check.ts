@@ -1,10 +1,21 @@
 /** Checks a file of vectors, of messages or of record batches, one JSON value a line. */
 import { readFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
-import { messagesByName } from '../../src/protocol/messages.ts'
 import type { Message } from '../../src/protocol/schema.ts'
+import * as protocol from '../../src/protocol.ts'
 import { type BatchVector, checkBatchVector } from './batch-vectors.ts'
 import { type Codec, checkMessageVector, type MessageVector } from './message-vectors.ts'
+
+/** Every declared message by its official name. */
+export const messages: ReadonlyMap<string, Message> = new Map(
+  Object.values<unknown>(protocol)
+    .filter(isMessage)
+    .map(message => [message.name, message]),
+)
+
+function isMessage(value: unknown): value is Message {
+  return typeof value === 'object' && value !== null && 'name' in value && 'flexible' in value
+}
 
 /** How many vectors agree, and what those that do not are about. */
 export interface Outcome {
@@ -23,21 +34,16 @@ export function readLines(path: string | URL): string[] {
 }
 
 /** Checks every line; `codec` is for messages. Throws only when a line is no vector at all. */
-export async function checkVectors(lines: readonly string[], codec: Codec): Promise<Outcome> {
-  const messages = await messagesByName()
+export function checkVectors(lines: readonly string[], codec: Codec): Outcome {
   const disagreements: string[] = []
   for (const [index, line] of lines.entries()) {
-    const problem = checkLine(line, messages, codec)
+    const problem = checkLine(line, codec)
     if (problem !== undefined) disagreements.push(`line ${index + 1}: ${problem}`)
   }
   return { total: lines.length, disagreements }
 }
 
-function checkLine(
-  line: string,
-  messages: ReadonlyMap<string, Message>,
-  codec: Codec,
-): string | undefined {
+function checkLine(line: string, codec: Codec): string | undefined {
   const vector = parseExactly(line) as Partial<MessageVector & BatchVector>
   const name = vector.message ?? vector.name
   try {

@@ -2,10 +2,10 @@
 import { Buffer } from 'node:buffer'
 import { isDeepStrictEqual } from 'node:util'
 import { decode, encode } from '../../src/protocol/compile.ts'
-import { interpretedDecode, interpretedEncode } from '../../src/protocol/interpret.ts'
 import { defaultValue } from '../../src/protocol/layout.ts'
 import type { fetchSnapshotResponse } from '../../src/protocol/messages/kraft.ts'
 import type { Field, Fields, Incoming, Message } from '../../src/protocol/schema.ts'
+import { interpretedDecode, interpretedEncode } from './interpret.ts'
 
 /** One line of a file of message vectors. */
 export interface MessageVector {

@@ -13,7 +13,7 @@ if (paths.length === 0) {
 }
 for (const path of paths) {
   try {
-    const { total, disagreements } = await checkVectors(readLines(path), compiledCodec)
+    const { total, disagreements } = checkVectors(readLines(path), compiledCodec)
     for (const text of disagreements.slice(0, shown)) console.log(text)
     const more = disagreements.length - shown
     if (more > 0) console.log(`… and ${more} more`)

@@ -1,11 +1,17 @@
 /**
- * Encodes and decodes by walking the declaration, field by field. Slow and plain: what the compiled
- * codecs are tested against, and used for nothing else.
+ * Encodes and decodes by walking the declaration, field by field. Slow and plain: the oracle that the
+ * compiled codecs are compared with.
  */
-import * as layout from './layout.ts'
-import { Reader } from './reader.ts'
-import { type ByteSource, type Field, type Fields, includes, type Message } from './schema.ts'
-import { refuse, refuseAbsent, Writer } from './writer.ts'
+import * as layout from '../../src/protocol/layout.ts'
+import { Reader } from '../../src/protocol/reader.ts'
+import {
+  type ByteSource,
+  type Field,
+  type Fields,
+  includes,
+  type Message,
+} from '../../src/protocol/schema.ts'
+import { refuse, refuseAbsent, Writer } from '../../src/protocol/writer.ts'
 
 /** What the fields of one struct need to know of the message around them. */
 interface Form {
