@@ -108,7 +108,10 @@ export class FetchSessions {
     const { sessionId, sessionEpoch } = request
     if (sessionEpoch !== finalEpoch && sessionEpoch !== 0) return this.#proceed(request, nowMs)
     this.#remove(this.#sessions.get(sessionId))
-    return new FetchContext(request.partitions, isWanted ? this.#create(request, nowMs) : undefined)
+    return new FetchContext(
+      request.partitions,
+      sessionEpoch === 0 ? this.#create(request, nowMs) : undefined,
+    )
   }
 
   #proceed(request: SessionRequest, nowMs: number): FetchContext {

@@ -46,8 +46,9 @@ async function find(
 ): Promise<Answer> {
   const { partitionIndex, timestamp, currentLeaderEpoch } = wanted
   try {
-    if (ctx.version < (specialSince.get(timestamp) ?? 0))
+    if (timestamp < 0 && ctx.version < (specialSince.get(timestamp) ?? Infinity)) {
       throw new KafkaError('UNSUPPORTED_VERSION')
+    }
     if (twice.has(partitionIndex)) {
       throw new KafkaError('INVALID_REQUEST', `partition ${partitionIndex} is asked for twice`)
     }
