@@ -13,6 +13,7 @@ export function explain(error: unknown): string | undefined {
   switch (error.name) {
     case 'Failure':
     case 'ConfigError':
+    case 'StoreDamagedError':
     case 'StoreUnavailableError':
       return error.message
     case 'DirectoryLockedError':
@@ -20,6 +21,22 @@ export function explain(error: unknown): string | undefined {
     case 'KafkaError':
       return error.message
   }
-  if (typeof code === 'string' && /^E[A-Z0-9]+$/u.test(code)) return error.message
-  return undefined
+  if (typeof code !== 'string' || !/^E[A-Z0-9]+$/u.test(code)) return undefined
+  const remedy = remedies[code]
+  return remedy === undefined ? error.message : `${error.message}: ${remedy}`
+}
+
+const remedies: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'another process listens there; stop it, or choose another port with --port',
+  EADDRNOTAVAIL: 'this machine does not have that address; choose one that it has with --host',
+  ENOSPC: 'make room on that disk',
+}
+
+/** Why a file could not be read, without its name. */
+export function fileProblem(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException
+  if (code === 'ENOENT') return 'there is no such file'
+  if (code === 'EACCES') return 'permission denied'
+  if (code === 'EISDIR') return 'it is a directory'
+  return message
 }

@@ -8,7 +8,7 @@ import { int32At, int64At } from '../base/bytes.ts'
 import { decodeSnapshot, maxSnapshotBytes } from '../log/producer-snapshot.ts'
 import { type Batch, batchSizeAt, isCrcValid, readBatch } from '../protocol/records/batch.ts'
 import { type LogRecord, recordsOf } from '../protocol/records/records.ts'
-import { Failure } from './failure.ts'
+import { Failure, fileProblem } from './failure.ts'
 import { bytesText, Progress, print, printJson, timeText } from './output.ts'
 import { recordFormat, recordJson } from './record-text.ts'
 
@@ -40,7 +40,7 @@ async function openFile(path: string): Promise<FileHandle> {
   try {
     return await open(path, 'r')
   } catch (cause) {
-    throw new Failure(`cannot read ${path}: ${(cause as Error).message}`, { cause })
+    throw new Failure(`cannot read ${path}: ${fileProblem(cause)}`, { cause })
   }
 }
 

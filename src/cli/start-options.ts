@@ -6,7 +6,7 @@
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { parseProperties } from '../config/properties.ts'
-import { Failure } from './failure.ts'
+import { Failure, fileProblem } from './failure.ts'
 
 export interface StartOption {
   readonly name: string
@@ -94,7 +94,7 @@ function readProperties(file: string): Map<string, string> {
   try {
     return parseProperties(readFileSync(file, 'utf8'))
   } catch (cause) {
-    throw new Failure(`cannot read the config file ${file}: ${(cause as Error).message}`, { cause })
+    throw new Failure(`cannot read the config file ${file}: ${fileProblem(cause)}`, { cause })
   }
 }
 

@@ -146,9 +146,9 @@ export class Connection {
         close: error => this.#onClose(error),
       }))
     } catch (cause) {
-      const why = (cause as Error).message
-      const code = (cause as { code?: string }).code === 'ETIMEDOUT' ? 'TIMED_OUT' : 'REFUSED'
-      this.#failure = new ConnectionError(code, `no broker at ${this.#name}: ${why}`, { cause })
+      const why = (cause as { code?: string }).code ?? (cause as Error).message
+      const code = why === 'ETIMEDOUT' ? 'TIMED_OUT' : 'REFUSED'
+      this.#failure = new ConnectionError(code, `no broker at ${this.#name} (${why})`, { cause })
       throw this.#failure
     }
   }
