@@ -314,6 +314,7 @@ class LocalStore implements MetadataStore {
     const content = encodeSnapshot(this.#sequence, this.#model.content())
     await this.#io.disk.replaceFile(this.#paths.snapshot, content)
     await this.#file.truncate(0)
+    // Synced before anything new is written: no old flush may turn up behind a new torn one.
     await this.#file.sync()
     this.#end = 0
   }
