@@ -70,7 +70,8 @@ export function encodeResponse<F extends Fields>(
   value: OutgoingFields<F>,
 ): Uint8Array[] {
   return encodeFrame(message, version, value, writer => {
-    writer.view.setInt32(writer.reserve(4), correlationId)
+    const at = writer.reserve(4)
+    writer.view.setInt32(at, correlationId)
     if (hasTaggedHeader(message, version)) writer.uvarint(0)
   })
 }

@@ -215,7 +215,9 @@ export class Writer {
       this.#chunkBytes += piece.length
       return
     }
-    this.bytes.set(piece, this.reserve(piece.length))
+    // `reserve` may change `this.bytes`.
+    const at = this.reserve(piece.length)
+    this.bytes.set(piece, at)
   }
 
   /** Makes a chunk of what was written since the last one. */
@@ -289,7 +291,9 @@ function lengthOf(source: ByteSource, path: string): number {
 
 /** Throws: `value` is none that the field at `path` can hold. */
 export function refuse(path: string, value: unknown): never {
-  throw new EncodeError(`${path} cannot be ${typeof value === 'object' ? typeof value : value}`)
+  throw new EncodeError(
+    `${path} cannot be ${typeof value === 'object' && value !== null ? 'an object' : value}`,
+  )
 }
 
 /** Throws: the field at `path` has a value, and `version` has no such field. */
