@@ -93,7 +93,7 @@ export function brokerConfig(sources: ConfigSources): BrokerConfig {
   const values = new Values(sources)
   const listeners = parseListeners(
     values.list('listeners'),
-    values.list('listener.security.protocol.map'),
+    values.string('listener.security.protocol.map').split(','),
     sources.properties.get('controller.listener.names') ?? '',
   )
   const queuedMaxBytes = values.number('queued.max.request.bytes')
