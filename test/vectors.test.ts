@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { readdirSync } from 'node:fs'
 import { test } from 'node:test'
+import { errors } from '../src/protocol/errors.ts'
 import { firstFlexibleVersions } from '../src/protocol/header-versions.ts'
 import { includes } from '../src/protocol/schema.ts'
 import { checkVectors, messages, readLines } from './vectors/check.ts'
@@ -68,4 +69,12 @@ test('the table of header versions is that of the requests', () => {
     if (includes(flexible, flexible.first)) expected[apiKey] = flexible.first
   }
   assert.deepEqual(firstFlexibleVersions, expected)
+})
+
+test('the table of errors is the official one', () => {
+  const [, ...rows] = readLines(file('errors.tsv'))
+  const ours = Object.entries(errors).map(([name, { code, retriable, invalidatesMetadata }]) =>
+    [code, name, retriable, invalidatesMetadata].join('\t'),
+  )
+  assert.deepEqual(ours, rows)
 })
