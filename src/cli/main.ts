@@ -5,14 +5,16 @@
 import { explain } from './failure.ts'
 import { parseStart } from './start-options.ts'
 
-// `ottla consume … | head` ends this pipe early: that is no error.
+const argv = process.argv.slice(2)
+
+// `ottla consume … | head` ends this pipe early: that is no error. A broker goes on without it.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(0)
-  throw error
+  if (error.code !== 'EPIPE') throw error
+  if (argv[0] !== 'start') process.exit(0)
 })
 
 try {
-  await run(process.argv.slice(2))
+  await run(argv)
 } catch (error) {
   const line = explain(error)
   console.error(line === undefined ? error : `ottla: ${line}`)

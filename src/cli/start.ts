@@ -22,6 +22,10 @@ export async function runStart(values: StartValues): Promise<void> {
     )
   }
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, stop)
+  const failure = await broker.ended
+  if (failure === undefined) return
+  console.error(`ottla: the broker cannot go on: ${failure.message}`)
+  process.exit(1)
 }
 
 function banner(broker: Broker): string {
@@ -32,8 +36,7 @@ function banner(broker: Broker): string {
   const rows = [
     ['listening on', listening.join(', ')],
     ['data in', broker.dataDirectories.map(shortest).join(', ')],
-    ['try it', `echo hello | kcat -P -b ${bootstrap} -t greetings`],
-    ['', `kcat -C -b ${bootstrap} -t greetings -o beginning -e`],
+    ['try it', `echo hi | kcat -P -b ${bootstrap} -t hi && kcat -C -b ${bootstrap} -t hi -e`],
     ['stop it', 'Ctrl-C'],
   ]
   const title = `${styled('bold', 'Ottla')} is ready: a Kafka broker, id ${broker.brokerId}`
