@@ -313,11 +313,17 @@ export class Replicas {
 
   /** A new folder goes where the fewest are. */
   #roomiest(): LogDirectory {
-    const online = this.logDirs().filter(({ directory }) => directory.offline === undefined)
-    online.sort((a, b) => a.partitions.length - b.partitions.length)
-    if (online[0] === undefined)
-      throw new KafkaError('KAFKA_STORAGE_ERROR', 'no directory is online')
-    return online[0].directory
+    const online = this.#options.directories.filter(({ offline }) => offline === undefined)
+    const [first, ...others] = online
+    if (first === undefined) {
+      throw new KafkaError('KAFKA_STORAGE_ERROR', 'no log directory is online')
+    }
+    const countIn = (directory: LogDirectory) => this.#counts.get(directory) ?? 0
+    return others.reduce((best, next) => (countIn(next) < countIn(best) ? next : best), first)
+  }
+
+  #count(directory: LogDirectory, change: 1 | -1): void {
+    this.#counts.set(directory, (this.#counts.get(directory) ?? 0) + change)
   }
 
   async #drop({ partition, log, directory }: Hosted, isReassigned: boolean): Promise<void> {
