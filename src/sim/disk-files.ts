@@ -73,18 +73,20 @@ export class FileNode {
     this.#size = size
   }
 
-  /** The number of the last write so far: what a sync that begins now will cover. */
-  get writes(): number {
-    return this.#writes
-  }
-
-  /** A sync that began at write number `upTo` succeeded. */
-  synced(upTo: number): void {
-    for (const [sector, { since }] of this.#unsynced) {
-      if (since <= upTo) this.#unsynced.delete(sector)
+  /** A sync begins: `end` it when it succeeded. It covers what was written up to now. */
+  beginSync(): { end: () => void } {
+    const upTo = this.#writes
+    const size = this.#size
+    return {
+      end: () => {
+        for (const [sector, { since }] of this.#unsynced) {
+          if (since <= upTo) this.#unsynced.delete(sector)
+        }
+        if (this.#cut !== undefined && this.#cut.since <= upTo) this.#cut = undefined
+        // A later sync may have ended before this one.
+        this.#syncedSize = Math.min(Math.max(size, this.#syncedSize), this.#size)
+      },
     }
-    if (this.#cut !== undefined && this.#cut.since <= upTo) this.#cut = undefined
-    this.#syncedSize = this.#size
   }
 
   /** A sync failed: the kernel holds the pages for clean, no later sync writes them. */

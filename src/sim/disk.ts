@@ -313,9 +313,8 @@ class ProcessFile implements DiskFile {
   }
 
   sync(): Promise<void> {
-    const upTo = this.#file.writes
-    const failed = () => this.#file.syncFailed()
-    return this.#call('sync', () => this.#file.synced(upTo), { failed })
+    const { end } = this.#file.beginSync()
+    return this.#call('sync', end, { failed: () => this.#file.syncFailed() })
   }
 
   truncate(size: number): Promise<void> {
