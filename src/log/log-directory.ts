@@ -1,6 +1,42 @@
+/**
+ * One data directory: its lock, its identity, its logs, and how its last run ended.
+ *
+ * `open` takes the lock and reads what is known; after an unclean end `settle` recovers every folder,
+ * so that `lossless` is final before the broker registers; `begin` notes the new session, before the
+ * first append; `close` syncs everything and says so last. A failure of the disk takes the directory
+ * offline once and for all: the kernel may have dropped what it could not write.
+ */
 import type { LogConfig } from '../config/log-config.ts'
-import type { Io } from '../io/io.ts'
-import type { Log } from './log.ts'
+import { type DirectoryLock, DiskError, type Io, type Timer } from '../io/io.ts'
+import { KafkaError } from '../protocol/errors.ts'
+import {
+  formatOffsets,
+  formatProperties,
+  maxSmallFileBytes,
+  type PartitionOffsets,
+  parseOffsets,
+  parseProperties,
+  partitionKey,
+  readSmallFile,
+} from './checkpoint-file.ts'
+import {
+  cleanShutdownName,
+  folderName,
+  highWatermarksName,
+  logStartsName,
+  logSuffix,
+  metaPropertiesName,
+  partitionMetadataName,
+  partitionOfFolder,
+  recoveryPointsName,
+  retiredFolderName,
+} from './file-names.ts'
+import { IndexCache } from './index-file.ts'
+import { Log, type LogHost } from './log.ts'
+import { OpenFiles } from './open-files.ts'
+import { type LastRun, recoverLog } from './recovery.ts'
+import { formatSession, parseSession, type Session, sessionFileName } from './session-file.ts'
+import { TailCache } from './tail-cache.ts'
 
 /** A partition's folder as found; `topicId` undefined: no readable partition.metadata. */
 export interface LogFolder {
@@ -13,9 +49,11 @@ export interface LogFolder {
 export interface LogDirectoryOptions {
   /** producer.id.expiration.ms; 24 h by default. */
   readonly producerIdExpirationMs?: number
-  /** Bounds shared by all logs of the directory. */
+  /** Memory for the newest batches of all logs; 64 MiB by default. */
   readonly tailCacheBytes?: number
+  /** Memory for indexes that are read; 32 MiB by default. */
   readonly indexCacheBytes?: number
+  /** 512 by default. */
   readonly maxOpenFiles?: number
 }
 
@@ -33,36 +71,504 @@ export interface PartitionHighWatermark {
   readonly highWatermark: number
 }
 
+export interface OpenLogOptions {
+  readonly topic: string
+  readonly partition: number
+  readonly topicId: string
+  readonly config: LogConfig
+}
+
+/** Logs that are closed or recovered at the same time. */
+const concurrency = 4
+
+/** What `open` read. */
+interface Found {
+  readonly lock: DirectoryLock
+  readonly meta: ReadonlyMap<string, string>
+  readonly session: Session | undefined
+  readonly lastRun: LastRun
+  readonly folders: readonly LogFolder[]
+  readonly recoveryPoints: PartitionOffsets
+  readonly highWatermarks: PartitionOffsets
+  readonly logStarts: PartitionOffsets
+}
+
 /** One data directory. */
-export abstract class LogDirectory {
-  abstract readonly path: string
-  abstract readonly directoryId: string
-  abstract readonly clusterId: string | undefined
-  abstract readonly brokerId: number | undefined
-  abstract readonly previousEpoch: bigint | undefined
-  abstract readonly lastRun: 'clean' | 'killed' | 'power-loss'
-  /** §5: nothing that was acknowledged is missing. Final after `settle`. */
-  abstract readonly lossless: boolean
-  abstract readonly offline: Error | undefined
+export class LogDirectory {
+  readonly path: string
+  readonly directoryId: string
+  readonly lastRun: LastRun
+  /** Called once, when the disk failed. */
   onOffline: (error: Error) => void = () => {}
 
-  static async open(_io: Io, _path: string, _options?: LogDirectoryOptions): Promise<LogDirectory> {
-    throw new Error('not yet')
+  readonly #io: Io
+  readonly #host: LogHost
+  readonly #found: Found
+  readonly #folders: Map<string, LogFolder>
+  /** Folders of the last run that were not loaded yet: their logs end as it ended. */
+  readonly #unloaded: Set<string>
+  readonly #logs = new Map<string, Log>()
+  readonly #opening = new Map<string, Promise<Log>>()
+  readonly #removals = new Set<Timer>()
+  readonly #written = new Map<string, string>()
+  #session: Session | undefined
+  #saving: Promise<void> = Promise.resolve()
+  #isLossless: boolean
+  #hasBegun = false
+  #offline: Error | undefined
+
+  /**
+   * Locks and reads the directory, which is made if it is absent. Throws DirectoryLockedError, or a
+   * DiskError when it cannot be used.
+   */
+  static async open(
+    io: Io,
+    path: string,
+    options: LogDirectoryOptions = {},
+  ): Promise<LogDirectory> {
+    await io.disk.makeDirectory(path)
+    const lock = await io.disk.lock(path)
+    try {
+      return new LogDirectory(io, path, options, await findAll(io, path, lock))
+    } catch (error) {
+      await lock.release()
+      throw error
+    }
   }
-  /** After an unclean end: recovers every folder, so that `lossless` is final before registration. */
-  abstract settle(config: LogConfig): Promise<void>
-  abstract begin(identity: SessionIdentity): Promise<void>
-  abstract folders(): LogFolder[]
-  abstract openLog(options: {
-    topic: string
-    partition: number
-    topicId: string
-    config: LogConfig
-  }): Promise<Log>
-  abstract deleteLog(log: Log): Promise<void>
-  abstract setAside(folder: LogFolder): Promise<void>
+
+  private constructor(io: Io, path: string, options: LogDirectoryOptions, found: Found) {
+    this.path = path
+    this.directoryId = found.meta.get('directory.id') ?? newDirectoryId(io)
+    this.lastRun = found.lastRun
+    this.#io = io
+    this.#found = found
+    this.#folders = new Map(found.folders.map(folder => [folder.name, folder]))
+    this.#unloaded = new Set(this.#folders.keys())
+    this.#session = found.session
+    this.#isLossless = isLosslessSoFar(found, io.disk.bootId())
+    this.#host = {
+      io,
+      files: new OpenFiles(io.disk, options.maxOpenFiles ?? 512),
+      indexes: new IndexCache(options.indexCacheBytes ?? 32 * 1024 * 1024),
+      tails: new TailCache(options.tailCacheBytes ?? 64 * 1024 * 1024),
+      producerIdExpirationMs: options.producerIdExpirationMs ?? 86_400_000,
+      fail: error => this.#fail(error),
+      markLossy: () => this.#changeSession({ lossy: true }),
+      loosenPolicy: () => this.#changeSession({ allSync: false }).catch(() => {}),
+      removeLater: (paths, delayMs) => this.#removeLater(paths, delayMs),
+      logStartMoved: () => this.#saveLogStarts(),
+    }
+  }
+
+  get clusterId(): string | undefined {
+    return this.#found.meta.get('cluster.id')
+  }
+
+  get brokerId(): number | undefined {
+    const id = this.#found.meta.get('node.id')
+    return id !== undefined && /^\d{1,10}$/.test(id) ? Number(id) : undefined
+  }
+
+  /** The broker epoch of the last run. */
+  get previousEpoch(): bigint | undefined {
+    return this.#found.session?.brokerEpoch
+  }
+
+  /** The directories that the last run had; empty when there was none. */
+  get previousDirectoryIds(): readonly string[] {
+    return this.#found.session?.directoryIds ?? []
+  }
+
+  /** Nothing that the last run acknowledged is missing here (§5). Final after `settle`. */
+  get lossless(): boolean {
+    return this.#isLossless
+  }
+
+  get offline(): Error | undefined {
+    return this.#offline
+  }
+
+  /** Bytes of all segment files that are open here. */
+  get sizeBytes(): number {
+    return [...this.#logs.values()].reduce((sum, log) => sum + log.sizeBytes, 0)
+  }
+
+  folders(): LogFolder[] {
+    return [...this.#folders.values()]
+  }
+
   /** From the checkpoint, as found at open; 0 when unknown. */
-  abstract highWatermark(topic: string, partition: number): number
-  abstract checkpoint(highWatermarks: Iterable<PartitionHighWatermark>): Promise<void>
-  abstract close(highWatermarks: Iterable<PartitionHighWatermark>): Promise<void>
+  highWatermark(topic: string, partition: number): number {
+    return this.#found.highWatermarks.get(partitionKey(topic, partition)) ?? 0
+  }
+
+  // ── Start ──────────────────────────────────────────────────────────────────
+
+  /** After an unclean end: recovers every folder with `config`; `openLog` then only configures. */
+  async settle(config: LogConfig): Promise<void> {
+    if (this.lastRun === 'clean') return
+    const known = this.folders().filter(folder => folder.topicId !== undefined)
+    await inParallel(known, async ({ topic, partition, topicId }) => {
+      try {
+        await this.openLog({ topic, partition, topicId: topicId!, config })
+      } catch (error) {
+        if (!(error instanceof KafkaError)) throw error
+        this.#isLossless = false // It was reported; its partition will fail, the others go on.
+      }
+    })
+  }
+
+  /** The broker is registered: notes it, before the first append. Again at every re-registration. */
+  async begin(identity: SessionIdentity): Promise<void> {
+    const { clusterId, brokerId, brokerEpoch } = identity
+    await this.#io.disk.remove(`${this.path}/${cleanShutdownName}`)
+    this.#written.delete(cleanShutdownName)
+    const meta = [
+      ['version', '1'],
+      ['cluster.id', clusterId],
+      ['node.id', String(brokerId)],
+      ['directory.id', this.directoryId],
+    ] as const
+    await this.#save(metaPropertiesName, () => formatProperties(meta, '='))
+    const logs = [...this.#logs.values()]
+    this.#session = {
+      directoryId: this.directoryId,
+      directoryIds: identity.directoryIds ?? [this.directoryId],
+      lockInode: this.#found.lock.inode,
+      brokerEpoch,
+      bootId: this.#io.disk.bootId(),
+      clean: false,
+      allSync: logs.every(log => log.syncsEachWrite),
+      lossy: this.#offline !== undefined,
+    }
+    this.#hasBegun = true
+    await this.#changeSession({})
+  }
+
+  /** Changes the session file, one write after the other; nothing when no session was ever begun. */
+  async #changeSession(change: Partial<Session>): Promise<void> {
+    const before = this.#session
+    if (before === undefined) return
+    this.#session = { ...before, ...change }
+    await this.#save(sessionFileName, () => formatSession(this.#session!))
+  }
+
+  // ── Logs ───────────────────────────────────────────────────────────────────
+
+  /**
+   * The log of a partition: made, loaded, recovered, or the one that is open. Throws
+   * INCONSISTENT_TOPIC_ID when the folder belongs to another topic id, KAFKA_STORAGE_ERROR.
+   */
+  async openLog(options: OpenLogOptions): Promise<Log> {
+    this.#refuseIfOffline()
+    const name = folderName(options.topic, options.partition)
+    let opening = this.#opening.get(name)
+    if (opening === undefined) {
+      opening = this.#load(name, options)
+      this.#opening.set(name, opening)
+      opening.catch(() => this.#opening.delete(name))
+    }
+    const log = await opening
+    if (log.topicId !== options.topicId) throw inconsistentTopicId(name, log.topicId)
+    log.configure(options.config)
+    return log
+  }
+
+  #refuseIfOffline(): void {
+    if (this.#offline === undefined) return
+    throw new KafkaError('KAFKA_STORAGE_ERROR', `${this.path} is offline: ${this.#offline.message}`)
+  }
+
+  async #load(name: string, options: OpenLogOptions): Promise<Log> {
+    const { topic, partition, topicId, config } = options
+    const known = this.#folders.get(name)
+    if (known?.topicId !== undefined && known.topicId !== topicId) {
+      throw inconsistentTopicId(name, known.topicId)
+    }
+    const folder = `${this.path}/${name}`
+    try {
+      if (config.flushMessages > 1) await this.#host.loosenPolicy()
+      if (known?.topicId === undefined) await this.#makeFolder(name, topicId)
+      this.#folders.set(name, { name, topic, partition, topicId })
+      const key = partitionKey(topic, partition)
+      const isOld = this.#unloaded.has(name)
+      const recovered = await recoverLog(this.#host, {
+        folder,
+        indexIntervalBytes: config.indexIntervalBytes,
+        lastRun: isOld ? this.lastRun : 'clean',
+        recoveryPoint: isOld ? this.#found.recoveryPoints.get(key) : undefined,
+        logStartOffset: isOld ? (this.#found.logStarts.get(key) ?? 0) : 0,
+        producerIdExpirationMs: this.#host.producerIdExpirationMs,
+        markLossy: this.#host.markLossy,
+      })
+      this.#unloaded.delete(name)
+      const isLoss =
+        recovered.outcome === 'lossy' ||
+        (recovered.outcome === 'torn' && this.lastRun !== 'killed' && !this.#found.session?.allSync)
+      if (isLoss) this.#isLossless = false
+      const log = new Log(this.#host, { topic, partition, topicId, folder }, config, recovered)
+      this.#logs.set(name, log)
+      return log
+    } catch (error) {
+      throw this.#storageError(name, error)
+    }
+  }
+
+  /** A folder that cannot be opened is that partition's failure; the rest goes on. */
+  #storageError(name: string, error: unknown): unknown {
+    if (!(error instanceof DiskError)) return error
+    this.#io.report.error(
+      { folder: `${this.path}/${name}` },
+      `log cannot be opened: ${error.message}`,
+    )
+    return new KafkaError('KAFKA_STORAGE_ERROR', error.message)
+  }
+
+  async #makeFolder(name: string, topicId: string): Promise<void> {
+    const { disk } = this.#io
+    const folder = `${this.path}/${name}`
+    await disk.makeDirectory(folder)
+    const files = await disk.list(folder)
+    if (files.some(file => file.name.endsWith(logSuffix))) {
+      throw new KafkaError('KAFKA_STORAGE_ERROR', `${folder} has records but no topic id`)
+    }
+    const metadata = formatProperties(
+      [
+        ['version', '0'],
+        ['topic_id', topicId],
+      ],
+      ': ',
+    )
+    await disk.replaceFile(`${folder}/${partitionMetadataName}`, metadata)
+    await disk.syncDirectory(this.path)
+  }
+
+  /** The folder is renamed when this answers; its content goes later. */
+  async deleteLog(log: Log): Promise<void> {
+    const name = folderName(log.topic, log.partition)
+    await log.abandon()
+    this.#forget(name)
+    const retired = await this.#retire(name, 'delete')
+    this.#removeLater([retired], log.fileDeleteDelayMs)
+  }
+
+  /** Renames a folder that belongs to no partition of this broker; it is kept. */
+  async setAside(folder: LogFolder): Promise<void> {
+    await this.#logs.get(folder.name)?.abandon()
+    this.#forget(folder.name)
+    const retired = await this.#retire(folder.name, 'stray')
+    this.#io.report.warn(
+      { folder: retired },
+      `${folder.name} is no partition of this broker; it is kept`,
+    )
+  }
+
+  #forget(name: string): void {
+    const folder = this.#folders.get(name)
+    this.#logs.delete(name)
+    this.#opening.delete(name)
+    this.#folders.delete(name)
+    this.#unloaded.delete(name)
+    if (folder === undefined) return
+    const key = partitionKey(folder.topic, folder.partition)
+    this.#found.recoveryPoints.delete(key)
+    this.#found.highWatermarks.delete(key)
+    this.#found.logStarts.delete(key)
+  }
+
+  async #retire(name: string, suffix: 'delete' | 'stray'): Promise<string> {
+    const unique = Buffer.from(this.#io.random.bytes(16)).toString('hex')
+    const retired = `${this.path}/${retiredFolderName(name, unique, suffix)}`
+    try {
+      await this.#host.files.closeBelow(`${this.path}/${name}/`)
+      await this.#io.disk.rename(`${this.path}/${name}`, retired)
+      await this.#io.disk.syncDirectory(this.path)
+    } catch (error) {
+      this.#fail(error as Error)
+      throw new KafkaError('KAFKA_STORAGE_ERROR', (error as Error).message)
+    }
+    return retired
+  }
+
+  #removeLater(paths: readonly string[], delayMs: number): void {
+    if (paths.length === 0) return
+    const timer = this.#io.clock.timer(delayMs, () => {
+      this.#removals.delete(timer)
+      void this.#remove(paths)
+    })
+    this.#removals.add(timer)
+  }
+
+  async #remove(paths: readonly string[]): Promise<void> {
+    for (const path of paths) {
+      try {
+        await this.#io.disk.remove(path)
+      } catch (error) {
+        this.#io.report.warn({ path }, `cannot be removed: ${(error as Error).message}`)
+      }
+    }
+  }
+
+  // ── Checkpoints and the end ────────────────────────────────────────────────
+
+  /** Writes recovery points, high watermarks and log starts, each file only when it changed. */
+  async checkpoint(highWatermarks: Iterable<PartitionHighWatermark>): Promise<void> {
+    if (this.#offline !== undefined) return
+    const points = this.#found.recoveryPoints
+    for (const { topic, partition, durableEndOffset } of this.#logs.values()) {
+      points.set(partitionKey(topic, partition), durableEndOffset)
+    }
+    const marks = this.#found.highWatermarks
+    for (const { topic, partition, highWatermark } of highWatermarks) {
+      marks.set(partitionKey(topic, partition), highWatermark)
+    }
+    try {
+      await this.#saveLogStarts()
+      await this.#save(recoveryPointsName, () => formatOffsets(points))
+      await this.#save(highWatermarksName, () => formatOffsets(marks))
+    } catch (error) {
+      this.#checkpointFailed(error as Error)
+    }
+  }
+
+  /** Old checkpoints are no harm: the next start reads more. A full disk is no reason to stop. */
+  #checkpointFailed(error: Error): void {
+    this.#io.report.warn({ directory: this.path }, `checkpoint not written: ${error.message}`)
+    if (!(error instanceof DiskError && error.code === 'ENOSPC')) this.#fail(error)
+  }
+
+  async #saveLogStarts(): Promise<void> {
+    const starts = this.#found.logStarts
+    for (const { topic, partition, logStartOffset } of this.#logs.values()) {
+      if (logStartOffset > 0) starts.set(partitionKey(topic, partition), logStartOffset)
+    }
+    await this.#save(logStartsName, () => formatOffsets(starts))
+  }
+
+  /** Small files are written one after the other, and not when they would say the same. */
+  #save(name: string, content: () => Uint8Array): Promise<void> {
+    const saved = this.#saving.then(async () => {
+      const bytes = content()
+      const text = Buffer.from(bytes).toString('latin1')
+      if (this.#written.get(name) === text) return
+      this.#written.delete(name)
+      await this.#io.disk.replaceFile(`${this.path}/${name}`, bytes)
+      this.#written.set(name, text)
+    })
+    this.#saving = saved.catch(() => {})
+    return saved
+  }
+
+  /** Syncs all logs, writes snapshots and checkpoints, says `clean` last, and lets the lock go. */
+  async close(highWatermarks: Iterable<PartitionHighWatermark>): Promise<void> {
+    for (const timer of this.#removals) timer.cancel()
+    this.#removals.clear()
+    try {
+      await Promise.allSettled(this.#opening.values())
+      await inParallel([...this.#logs.values()], log => log.close())
+      await this.checkpoint(highWatermarks)
+      if (this.#offline === undefined && this.#hasBegun) await this.#markClean()
+    } finally {
+      await this.#host.files.closeBelow(this.path)
+      await this.#found.lock.release()
+    }
+  }
+
+  async #markClean(): Promise<void> {
+    const epoch = Number(this.#session!.brokerEpoch)
+    const marker = JSON.stringify({ version: 0, brokerEpoch: epoch })
+    await this.#save(cleanShutdownName, () => new TextEncoder().encode(marker))
+    await this.#changeSession({ clean: true })
+  }
+
+  #fail(error: Error): void {
+    if (this.#offline !== undefined) return
+    this.#offline = error
+    this.#isLossless = false
+    this.#io.report.error({ directory: this.path }, `data directory is offline: ${error.message}`)
+    void this.#changeSession({ lossy: true }).catch(() => {})
+    for (const log of this.#logs.values()) log.goOffline(error)
+    this.onOffline(error)
+  }
+}
+
+async function findAll(io: Io, path: string, lock: DirectoryLock): Promise<Found> {
+  const { disk } = io
+  const folders: LogFolder[] = []
+  for (const { name, directory } of await disk.list(path)) {
+    if (!directory) continue
+    if (name.endsWith('-delete')) await disk.remove(`${path}/${name}`)
+    const partition = partitionOfFolder(name)
+    if (partition === undefined) continue
+    const file = `${path}/${name}/${partitionMetadataName}`
+    const metadata = await readSmallFile(disk, file, bytes => parseProperties(bytes, ':'))
+    folders.push({ name, ...partition, topicId: metadata?.get('topic_id') })
+  }
+  const offsets = async (name: string): Promise<PartitionOffsets> =>
+    (await readSmallFile(disk, `${path}/${name}`, parseOffsets)) ?? new Map()
+  const meta =
+    (await readSmallFile(disk, `${path}/${metaPropertiesName}`, bytes =>
+      parseProperties(bytes, '='),
+    )) ?? new Map<string, string>()
+  const saved = await readSmallFile(disk, `${path}/${sessionFileName}`, parseSession)
+  const session = saved?.directoryId === meta.get('directory.id') ? saved : undefined
+  const marker = await disk.readFile(`${path}/${cleanShutdownName}`, maxSmallFileBytes)
+  return {
+    lock,
+    meta,
+    session,
+    lastRun: lastRunOf(session, marker !== undefined || folders.length === 0, lock, disk.bootId()),
+    folders,
+    recoveryPoints: await offsets(recoveryPointsName),
+    highWatermarks: await offsets(highWatermarksName),
+    logStarts: await offsets(logStartsName),
+  }
+}
+
+function lastRunOf(
+  session: Session | undefined,
+  looksClean: boolean,
+  lock: DirectoryLock,
+  bootId: string | undefined,
+): LastRun {
+  if (session === undefined) return looksClean ? 'clean' : 'power-loss'
+  if (session.clean) return 'clean'
+  const isSameBoot = bootId !== undefined && session.bootId === bootId
+  return isSameBoot && session.lockInode === lock.inode ? 'killed' : 'power-loss'
+}
+
+/** §5, as far as the session file alone tells. */
+function isLosslessSoFar({ session, lastRun, lock }: Found, bootId: string | undefined): boolean {
+  if (session === undefined || session.lossy) return false
+  if (lastRun === 'clean') return true
+  if (session.lockInode !== lock.inode) return false
+  return session.allSync || (bootId !== undefined && session.bootId === bootId)
+}
+
+/** Kafka's form of an id: 16 bytes, base64url, never beginning with a dash. */
+function newDirectoryId(io: Io): string {
+  for (;;) {
+    const bytes = io.random.bytes(16)
+    bytes[6] = (bytes[6]! & 0x0f) | 0x40
+    bytes[8] = (bytes[8]! & 0x3f) | 0x80
+    const id = Buffer.from(bytes).toString('base64url')
+    if (!id.startsWith('-')) return id
+  }
+}
+
+function inconsistentTopicId(name: string, topicId: string): KafkaError {
+  return new KafkaError('INCONSISTENT_TOPIC_ID', `folder ${name} belongs to topic id ${topicId}`)
+}
+
+/** Runs `work` for all items, a few at a time; throws the first failure when all are done. */
+async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const rest = [...items]
+  const failures: unknown[] = []
+  const worker = async () => {
+    for (let item = rest.shift(); item !== undefined; item = rest.shift()) {
+      await work(item).catch(error => failures.push(error))
+    }
+  }
+  await Promise.all(Array.from({ length: concurrency }, worker))
+  if (failures.length > 0) throw failures[0]
 }

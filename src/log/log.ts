@@ -1,5 +1,32 @@
+/**
+ * One replica's log.
+ *
+ * `append` is synchronous: it validates, asks the producer state, assigns offsets in place and queues
+ * the batches. A single writer per log has one write in flight; what arrives meanwhile goes into the
+ * next (group commit), and with flush.messages = 1 one sync follows each write before `onEnd`. So
+ *
+ *     logStartOffset ≤ durableEndOffset ≤ writtenEndOffset ≤ logEndOffset
+ *
+ * and reads never pass `writtenEndOffset`. A full disk takes the unwritten back (`onUnwritten`) and
+ * refuses appends until a write succeeds; any other failure of a write or sync, which is never tried
+ * again, takes the whole directory offline.
+ */
+import { assert } from '../base/assert.ts'
 import type { LogConfig } from '../config/log-config.ts'
-import { LeaderEpochs } from './leader-epochs.ts'
+import type { ReportFields, Timer } from '../io/io.ts'
+import { KafkaError } from '../protocol/errors.ts'
+import { type Batch, stampBatch } from '../protocol/records/batch.ts'
+import { recordsOf } from '../protocol/records/records.ts'
+import { formatEpochs } from './checkpoint-file.ts'
+import { leaderEpochsName, logSuffix, offsetName } from './file-names.ts'
+import type { LeaderEpochs } from './leader-epochs.ts'
+import { encodeSnapshot } from './producer-snapshot.ts'
+import type { ProducerState, Undo } from './producer-state.ts'
+import { loadProducers, type RecoveredLog, setAsideFrom, snapshotPath } from './recovery.ts'
+import { expiredSegments } from './retention.ts'
+import { isDiskFull, Segment, type SharedStorage } from './segment.ts'
+import type { StoredBatch, Tail } from './tail-cache.ts'
+import { validateForAppend } from './validation.ts'
 
 /** Where an append landed. A duplicate is answered with the offsets of the original (KIP-98). */
 export interface Appended {
@@ -33,54 +60,767 @@ export interface ActiveProducer {
   readonly currentTransactionStartOffset: number
 }
 
-/** One replica's log. */
+/** What a log needs of its directory. */
+export interface LogHost extends SharedStorage {
+  readonly producerIdExpirationMs: number
+  /** The disk failed: everything in the directory goes offline. */
+  fail(error: Error): void
+  markLossy(): Promise<void>
+  /** Before a log acknowledges what is not synced. Never rejects. */
+  loosenPolicy(): Promise<void>
+  /** Removes files after a delay, or at the next start. */
+  removeLater(paths: readonly string[], delayMs: number): void
+  /** Makes the log's new start durable. */
+  logStartMoved(log: Log): Promise<void>
+}
+
+/** What the writer has to do: without a batch only to begin the segment. */
+interface Waiting {
+  readonly batch: StoredBatch | undefined
+  readonly segment: Segment
+  readonly undo: Undo | undefined
+}
+
+const maxGroupBatches = 1024
+const maxGroupBytes = 16 * 1024 * 1024
+
+/** How long appends are refused on a full disk before one is let through to try. */
+const fullRetryMs = 1000
+
+/** Different failures of reads that one log reports. */
+const maxReported = 100
+
+/** Longest flush.ms that is a timer; above, as by default, flushing is the system's. */
+const maxFlushMs = 2 ** 40
+
+/** A log; made by `LogDirectory.openLog`. */
 export class Log {
   readonly topic: string
   readonly partition: number
   readonly topicId: string
-  readonly epochs: LeaderEpochs = new LeaderEpochs()
-  logStartOffset = 0
-  logEndOffset = 0
-  writtenEndOffset = 0
-  durableEndOffset = 0
-  sizeBytes = 0
+  readonly folder: string
+  readonly epochs: LeaderEpochs
+  logStartOffset: number
+  /** The offset that the next record gets. */
+  logEndOffset: number
+  writtenEndOffset: number
+  /** Below it everything is synced; the recovery point. */
+  durableEndOffset: number
   /** Records below `end` are written; with flush.messages=1 they are synced too. */
   onEnd: (end: number) => void = () => {}
   /** Records from `end` on could not be written and are gone (disk full): their waiters fail. */
-  onUnwritten: (end: number, error: Error) => void = () => {}
+  onUnwritten: (end: number, error: KafkaError) => void = () => {}
   onOffline: (error: Error) => void = () => {}
 
-  constructor(topic: string, partition: number, topicId: string) {
-    this.topic = topic
-    this.partition = partition
-    this.topicId = topicId
+  readonly #host: LogHost
+  readonly #tail: Tail
+  readonly #segments: Segment[]
+  #producers: ProducerState
+  #snapshots: number[]
+  #config: LogConfig
+  #nextConfig: LogConfig | undefined
+  #hasDamagedTail: boolean
+  #waiting: Waiting[] = []
+  /** The segment that the writer is at; later ones wait for it. */
+  #writing: Segment
+  #writer: Promise<void> | undefined
+  /** Called when the group under way is written, or failed. */
+  #afterGroup: (() => void)[] = []
+  /** The sync under way, and the one that everybody who comes meanwhile shares. */
+  #syncing: Promise<void> = Promise.resolve()
+  #nextSync: Promise<void> | undefined
+  #savingEpochs: Promise<void> = Promise.resolve()
+  #flushTimer: Timer | undefined
+  /** Set while the disk is full: when the next append is let through. */
+  #fullUntilMs: number | undefined
+  #closed: Error | undefined
+  readonly #reported = new Set<string>()
+
+  constructor(
+    host: LogHost,
+    identity: { topic: string; partition: number; topicId: string; folder: string },
+    config: LogConfig,
+    recovered: RecoveredLog,
+  ) {
+    this.topic = identity.topic
+    this.partition = identity.partition
+    this.topicId = identity.topicId
+    this.folder = identity.folder
+    this.epochs = recovered.epochs
+    this.logStartOffset = recovered.logStartOffset
+    this.logEndOffset = recovered.logEndOffset
+    this.writtenEndOffset = recovered.logEndOffset
+    this.durableEndOffset = recovered.durableEndOffset
+    this.#host = host
+    this.#tail = host.tails.tail()
+    this.#segments = recovered.segments
+    this.#writing = this.#active
+    this.#producers = recovered.producers
+    this.#snapshots = recovered.snapshots
+    this.#hasDamagedTail = recovered.hasDamagedTail
+    this.#config = config
   }
 
-  append(_records: Uint8Array, _leaderEpoch: number): Appended {
-    throw new Error('not yet')
+  get recoveryPoint(): number {
+    return this.durableEndOffset
   }
-  async read(
-    _offset: number,
-    _end: number,
-    _maxBytes: number,
-    _atLeastOneBatch: boolean,
-  ): Promise<LogRead> {
-    throw new Error('not yet')
+
+  /** Bytes of the segment files, indexes not counted. */
+  get sizeBytes(): number {
+    return this.#segments.reduce((sum, { size }) => sum + size, 0)
   }
-  async offsetForTimestamp(_timestampMs: number, _end: number): Promise<FoundOffset | undefined> {
-    throw new Error('not yet')
+
+  get segmentCount(): number {
+    return this.#segments.length
   }
-  async maxTimestampOffset(_end: number): Promise<FoundOffset | undefined> {
-    throw new Error('not yet')
+
+  /** Whether each append is synced before it is acknowledged. */
+  get syncsEachWrite(): boolean {
+    return this.#config.flushMessages <= 1
   }
-  async becomeLeader(_leaderEpoch: number): Promise<void> {}
-  async advanceLogStart(_offset: number): Promise<void> {}
-  async truncateTo(_offset: number): Promise<void> {}
-  async enforceRetention(_highWatermark: number, _nowMs: number): Promise<void> {}
-  configure(_config: LogConfig): void {}
-  async flush(): Promise<void> {}
-  async close(): Promise<void> {}
+
+  get #active(): Segment {
+    return this.#segments.at(-1)!
+  }
+
+  /** From now on; a looser flush policy once the directory has noted that it is one. */
+  configure(config: LogConfig): void {
+    const next: LogConfig = { ...config }
+    this.#nextConfig = next
+    const isLooser = this.syncsEachWrite && config.flushMessages > 1
+    if (!isLooser) this.#config = next
+    else {
+      void this.#host.loosenPolicy().then(() => {
+        if (this.#nextConfig === next) this.#config = next
+      })
+    }
+  }
+
+  get fileDeleteDelayMs(): number {
+    return this.#config.fileDeleteDelayMs
+  }
+
   activeProducers(): ActiveProducer[] {
-    return []
+    return [...this.#producers.entries()].map(({ batches, ...producer }) => ({
+      ...producer,
+      lastSequence: batches.at(-1)?.lastSequence ?? -1,
+    }))
   }
+
+  // ── Append ─────────────────────────────────────────────────────────────────
+
+  /**
+   * Gives the batches their offsets and queues them; changes `records` in place and keeps it. Throws
+   * what validation and producer state throw, RECORD_LIST_TOO_LARGE, KAFKA_STORAGE_ERROR.
+   */
+  append(records: Uint8Array, leaderEpoch: number): Appended {
+    this.#refuseUnlessWritable()
+    const nowMs = this.#host.io.clock.wallMs()
+    const validated = validateForAppend(records, { config: this.#config, nowMs })
+    const { batches, logAppendTimeMs } = validated
+    if (validated.bytes.length > this.#config.segmentBytes) {
+      throw new KafkaError('RECORD_LIST_TOO_LARGE', 'more bytes than a segment may have')
+    }
+    for (const batch of batches) {
+      const repeated = batch.producerId >= 0 ? this.#producers.check(batch, nowMs) : undefined
+      if (repeated === undefined) continue
+      const { baseOffset, lastOffset } = repeated
+      return { baseOffset, endOffset: lastOffset + 1, logAppendTimeMs, duplicate: true }
+    }
+    this.#rollIfNeeded(validated.bytes.length, validated.maxTimestamp, batches, nowMs)
+    const baseOffset = this.logEndOffset
+    for (const batch of batches) this.#queue(batch, leaderEpoch, nowMs)
+    this.#writer ??= this.#write()
+    return { baseOffset, endOffset: this.logEndOffset, logAppendTimeMs, duplicate: false }
+  }
+
+  #refuseUnlessWritable(): void {
+    this.#refuseIfClosed()
+    if (this.#hasDamagedTail) {
+      throw new KafkaError('KAFKA_STORAGE_ERROR', `${this.folder} is damaged at its end`)
+    }
+    if (this.#fullUntilMs === undefined) return
+    const nowMs = this.#host.io.clock.monotonicMs()
+    if (nowMs < this.#fullUntilMs) throw diskFull(this.folder)
+    this.#fullUntilMs = nowMs + fullRetryMs
+  }
+
+  #refuseIfClosed(): void {
+    if (this.#closed !== undefined) {
+      throw new KafkaError('KAFKA_STORAGE_ERROR', this.#closed.message)
+    }
+  }
+
+  #queue(batch: Batch, leaderEpoch: number, nowMs: number): void {
+    const segment = this.#active
+    const baseOffset = this.logEndOffset
+    stampBatch(batch.bytes, 0, baseOffset, leaderEpoch)
+    const endOffset = batch.lastOffset + 1
+    const stored = { bytes: batch.bytes, baseOffset, endOffset, maxTimestamp: batch.maxTimestamp }
+    const undo = batch.producerId >= 0 ? this.#producers.append(batch, nowMs) : undefined
+    if (segment.planned.size === 0) segment.planned.firstTimestamp = batch.maxTimestamp
+    segment.planned.size += batch.bytes.length
+    this.#waiting.push({ batch: stored, segment, undo })
+    this.#tail.add(stored)
+    this.logEndOffset = endOffset
+  }
+
+  /** As Kafka: by size, by the time that the records span, when an index is full, at offset 2³¹. */
+  #rollIfNeeded(
+    bytes: number,
+    maxTimestamp: number,
+    batches: readonly Batch[],
+    nowMs: number,
+  ): void {
+    const active = this.#active
+    const { size, firstTimestamp } = active.planned
+    if (size === 0) return
+    const { segmentBytes, segmentMs, segmentIndexBytes } = this.#config
+    const spanMs = firstTimestamp >= 0 ? maxTimestamp - firstTimestamp : nowMs - active.createdMs
+    const added = batches.reduce((sum, batch) => sum + batch.lastOffsetDelta + 1, 0)
+    const isFull =
+      size + bytes > segmentBytes ||
+      spanMs > segmentMs - active.rollJitterMs ||
+      active.isIndexFull(segmentIndexBytes) ||
+      this.logEndOffset + added - 1 - active.baseOffset > 0x7fffffff
+    if (isFull) this.#roll()
+  }
+
+  /** The next batch begins a new segment; its files come when the writer gets there. */
+  #roll(): Segment {
+    const segment = new Segment(this.#host, this.folder, this.logEndOffset, true)
+    const { segmentJitterMs } = this.#config
+    if (segmentJitterMs > 0) segment.rollJitterMs = this.#host.io.random.u32() % segmentJitterMs
+    segment.snapshot = encodeSnapshot(this.#producers)
+    this.#segments.push(segment)
+    return segment
+  }
+
+  // ── The writer ─────────────────────────────────────────────────────────────
+
+  async #write(): Promise<void> {
+    await undefined // What else is appended in this turn joins the first write.
+    while (this.#waiting.length > 0 && this.#closed === undefined) {
+      const group = this.#takeGroup()
+      const failure = await this.#writeGroup(group).catch((error: Error) => error)
+      if (failure === undefined) this.onEnd(this.writtenEndOffset)
+      else await this.#writeFailed(group, failure)
+      for (const resume of this.#afterGroup.splice(0)) resume()
+    }
+    this.#writer = undefined
+  }
+
+  /** From the front of the queue, what goes into one segment with one call. */
+  #takeGroup(): Waiting[] {
+    const { segment } = this.#waiting[0]!
+    let count = 0
+    let bytes = 0
+    for (const next of this.#waiting) {
+      bytes += next.batch?.bytes.length ?? 0
+      const isTooMuch = count === maxGroupBatches || (count > 0 && bytes > maxGroupBytes)
+      if (next.segment !== segment || isTooMuch) break
+      count++
+    }
+    return this.#waiting.splice(0, count)
+  }
+
+  async #writeGroup(group: readonly Waiting[]): Promise<undefined> {
+    const { segment } = group[0]!
+    if (segment !== this.#writing || !segment.isCreated) await this.#moveTo(segment)
+    const batches = group.flatMap(({ batch }) => batch ?? [])
+    if (batches.length === 0) return undefined
+    assert(batches[0]!.baseOffset === this.writtenEndOffset, 'batches are written in order')
+    await segment.write(batches, this.#config.indexIntervalBytes)
+    if (this.#fullUntilMs !== undefined) {
+      this.#fullUntilMs = undefined
+      this.#host.io.report.info({ folder: this.folder }, 'there is room on the disk again')
+    }
+    const unsynced = batches.at(-1)!.endOffset - this.durableEndOffset
+    this.writtenEndOffset = batches.at(-1)!.endOffset
+    if (this.syncsEachWrite) await this.#sync()
+    else if (unsynced >= this.#config.flushMessages) void this.#sync().catch(() => {})
+    else this.#armFlush()
+    return undefined
+  }
+
+  /** Leaves the written segment for the next one. */
+  async #moveTo(segment: Segment): Promise<void> {
+    if (segment !== this.#writing) await this.#writing.seal()
+    await segment.create()
+    this.#writing = segment
+    // The old segment is synced in the background; the recovery point moves when that is done.
+    void this.#sync().catch(() => {})
+  }
+
+  async #writeFailed(group: readonly Waiting[], error: Error): Promise<void> {
+    if (!isDiskFull(error)) return this.#host.fail(error)
+    if (this.#closed !== undefined) return
+    if (this.#fullUntilMs === undefined) {
+      this.#host.io.report.error({ folder: this.folder }, `${error.message}: appends are refused`)
+    }
+    this.#fullUntilMs = this.#host.io.clock.monotonicMs() + fullRetryMs
+    const neverBegun = this.#takeBack([...group, ...this.#waiting.splice(0)])
+    try {
+      await this.#writing.cutTail()
+      for (const { paths } of neverBegun) {
+        for (const path of paths) {
+          await this.#host.files.close(path)
+          await this.#host.io.disk.remove(path)
+        }
+      }
+    } catch (cutError) {
+      return this.#host.fail(cutError as Error)
+    }
+    this.onUnwritten(this.writtenEndOffset, diskFull(this.folder))
+  }
+
+  /** As if these batches had never come; answers the segments that they would have begun. */
+  #takeBack(lost: readonly Waiting[]): Segment[] {
+    for (const { undo } of lost.toReversed()) if (undo !== undefined) this.#producers.undo(undo)
+    this.logEndOffset = this.writtenEndOffset
+    this.#tail.truncate(this.writtenEndOffset)
+    this.#writing.isSealed = false
+    this.#writing.planned.size = this.#writing.size
+    return this.#segments.splice(this.#segments.indexOf(this.#writing) + 1)
+  }
+
+  /** Waits until all that is queued now is written, or taken back. */
+  async #drained(): Promise<void> {
+    const end = this.logEndOffset
+    const last = this.#waiting.at(-1)
+    while (this.#writer !== undefined) {
+      const isWritten = this.writtenEndOffset >= Math.min(end, this.logEndOffset)
+      if (isWritten && (last === undefined || !this.#waiting.includes(last))) return
+      await new Promise<void>(resolve => this.#afterGroup.push(resolve))
+    }
+  }
+
+  // ── Sync ───────────────────────────────────────────────────────────────────
+
+  /** Writes and syncs all that was appended so far. */
+  async flush(): Promise<void> {
+    await this.#drained()
+    this.#refuseIfClosed()
+    await this.#orFail(() => this.#sync())
+  }
+
+  /** Syncs what is written; callers that come while one runs share the next. */
+  #sync(): Promise<void> {
+    if (this.#nextSync === undefined) {
+      this.#nextSync = this.#syncing.then(() => {
+        this.#nextSync = undefined
+        return this.#syncNow()
+      })
+      // A failed sync ends the directory: whoever waits behind it fails the same way.
+      this.#syncing = this.#nextSync
+    }
+    return this.#nextSync
+  }
+
+  async #syncNow(): Promise<void> {
+    this.#flushTimer?.cancel()
+    this.#flushTimer = undefined
+    try {
+      for (const { segment, end } of this.#unsynced()) {
+        if (!segment.isCreated) break
+        await segment.sync()
+        if (segment.needsFolderSync) await this.#host.io.disk.syncDirectory(this.folder)
+        segment.needsFolderSync = false
+        await this.#writeSnapshot(segment)
+        this.durableEndOffset = Math.max(this.durableEndOffset, end)
+      }
+    } catch (error) {
+      this.#host.fail(error as Error)
+      throw error
+    }
+  }
+
+  /** Segments that hold something unsynced, oldest first, and the end of what they hold now. */
+  #unsynced(): { segment: Segment; end: number }[] {
+    const found = []
+    for (let index = this.#segments.length - 1; index >= 0; index--) {
+      const segment = this.#segments[index]!
+      const end = Math.min(this.#endOf(index), this.writtenEndOffset)
+      if (end <= this.durableEndOffset && !segment.needsFolderSync) break
+      found.push({ segment, end })
+    }
+    return found.reverse()
+  }
+
+  async #writeSnapshot(segment: Segment): Promise<void> {
+    const { snapshot } = segment
+    segment.snapshot = undefined
+    if (snapshot === undefined) return
+    try {
+      await this.#replaceSnapshot(segment.baseOffset, snapshot)
+    } catch (error) {
+      if (!isDiskFull(error)) throw error // Without it a start reads more batches, that is all.
+    }
+  }
+
+  async #replaceSnapshot(offset: number, bytes: Uint8Array): Promise<void> {
+    await this.#host.io.disk.replaceFile(snapshotPath(this.folder, offset), bytes)
+    this.#snapshots = [...this.#snapshots.filter(taken => taken !== offset), offset]
+    this.#snapshots.sort((a, b) => a - b)
+  }
+
+  /** flush.ms after the first unsynced write. */
+  #armFlush(): void {
+    if (this.#flushTimer !== undefined || this.#config.flushMs >= maxFlushMs) return
+    this.#flushTimer = this.#host.io.clock.timer(this.#config.flushMs, () => {
+      this.#flushTimer = undefined
+      if (this.#closed === undefined) void this.#sync().catch(() => {})
+    })
+  }
+
+  // ── Read ───────────────────────────────────────────────────────────────────
+
+  /**
+   * Whole batches from the one that holds `offset`, all below `end`, at most `maxBytes`; with
+   * `atLeastOneBatch` the first one also when it is larger. Throws OFFSET_OUT_OF_RANGE outside
+   * [logStartOffset, logEndOffset], CORRUPT_MESSAGE, KAFKA_STORAGE_ERROR.
+   */
+  async read(
+    offset: number,
+    end: number,
+    maxBytes: number,
+    atLeastOneBatch: boolean,
+  ): Promise<LogRead> {
+    this.#refuseIfClosed()
+    this.#refuseOutside(offset)
+    const bound = Math.min(end, this.writtenEndOffset)
+    if (offset >= bound) return { chunks: [], bytes: 0 }
+    const tail = this.#tail.read(offset, bound, maxBytes, atLeastOneBatch)
+    if (tail !== undefined) return tail
+    const bytes = await this.#guarded(offset, async () => {
+      const { indexIntervalBytes } = this.#config
+      for (const segment of this.#segmentsFrom(offset)) {
+        if (segment.baseOffset >= bound) return undefined
+        const found = await segment.read(
+          offset,
+          bound,
+          maxBytes,
+          atLeastOneBatch,
+          indexIntervalBytes,
+        )
+        if (found !== undefined) return found
+      }
+      return undefined
+    })
+    if (bytes === undefined || bytes.length === 0) return { chunks: [], bytes: 0 }
+    return { chunks: [bytes], bytes: bytes.length }
+  }
+
+  #refuseOutside(offset: number): void {
+    if (offset >= this.logStartOffset && offset <= this.logEndOffset) return
+    throw new KafkaError(
+      'OFFSET_OUT_OF_RANGE',
+      `${offset} is outside ${this.logStartOffset} to ${this.logEndOffset}`,
+    )
+  }
+
+  #segmentsFrom(offset: number): Segment[] {
+    let low = 0
+    let high = this.#segments.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (this.#segments[middle]!.baseOffset <= offset) low = middle + 1
+      else high = middle
+    }
+    return this.#segments.slice(Math.max(0, low - 1))
+  }
+
+  /** A disk that does not answer is this read's failure, unless the files went meanwhile. */
+  async #guarded<T>(offset: number, read: () => Promise<T>): Promise<T> {
+    try {
+      return await read()
+    } catch (error) {
+      this.#refuseIfClosed()
+      this.#refuseOutside(offset)
+      const { code, message } = error as { code?: unknown; message: string }
+      this.#reportOnce({ folder: this.folder, offset, code }, message)
+      if (error instanceof KafkaError) throw error
+      throw new KafkaError('KAFKA_STORAGE_ERROR', message)
+    }
+  }
+
+  /** Clients ask again and again; people are told once. */
+  #reportOnce(fields: ReportFields, message: string): void {
+    if (this.#reported.has(message) || this.#reported.size >= maxReported) return
+    this.#reported.add(message)
+    this.#host.io.report.error(fields, message)
+  }
+
+  /** The first record at or after the log start with that timestamp or a later one, below `end`. */
+  async offsetForTimestamp(timestampMs: number, end: number): Promise<FoundOffset | undefined> {
+    this.#refuseIfClosed()
+    const start = this.logStartOffset
+    return await this.#guarded(start, async () => {
+      const { indexIntervalBytes } = this.#config
+      for (const segment of [...this.#segments]) {
+        const largest = await segment.largest(indexIntervalBytes)
+        if (largest === undefined || largest.timestamp < timestampMs) continue
+        let from = Math.max(start, await segment.offsetBefore(timestampMs, indexIntervalBytes))
+        for (;;) {
+          const isLateEnough = (header: Batch) => header.maxTimestamp >= timestampMs
+          const batch = await segment.find(from, indexIntervalBytes, isLateEnough)
+          if (batch === undefined) break
+          const found = this.#firstRecord(
+            batch,
+            record => record.timestamp >= timestampMs && record.offset >= start,
+          )
+          if (found !== undefined) return found.offset < end ? found : undefined
+          from = batch.lastOffset + 1
+        }
+      }
+      return undefined
+    })
+  }
+
+  /** The record with the largest timestamp, the first of several (KIP-734); undefined from `end` on. */
+  async maxTimestampOffset(end: number): Promise<FoundOffset | undefined> {
+    this.#refuseIfClosed()
+    return await this.#guarded(this.logStartOffset, async () => {
+      const { indexIntervalBytes } = this.#config
+      let best: { segment: Segment; timestamp: number; offset: number } | undefined
+      for (const segment of [...this.#segments]) {
+        const largest = await segment.largest(indexIntervalBytes)
+        if (largest === undefined || largest.offset < this.logStartOffset) continue
+        if (best === undefined || largest.timestamp > best.timestamp) best = { segment, ...largest }
+      }
+      if (best === undefined) return undefined
+      const { segment, offset, timestamp } = best
+      const batch = await segment.find(offset, indexIntervalBytes, () => true)
+      const found = batch && this.#firstRecord(batch, record => record.timestamp >= timestamp)
+      return found !== undefined && found.offset < end ? found : undefined
+    })
+  }
+
+  #firstRecord(
+    batch: Batch,
+    isWanted: (record: { offset: number; timestamp: number }) => boolean,
+  ): FoundOffset | undefined {
+    for (const { offset, timestamp } of recordsOf(
+      batch,
+      this.#config.maxDecompressedMessageBytes,
+    )) {
+      if (isWanted({ offset, timestamp })) {
+        return { offset, timestamp, leaderEpoch: batch.partitionLeaderEpoch }
+      }
+    }
+    return undefined
+  }
+
+  // ── Leadership, start and end ──────────────────────────────────────────────
+
+  /**
+   * A new epoch begins at the log's end, durably, before its first append. Damage that nothing valid
+   * follows is copied aside and cut: what led here was an election that knows of the loss.
+   */
+  async becomeLeader(leaderEpoch: number): Promise<void> {
+    await this.#drained()
+    this.#refuseIfClosed()
+    await this.#orFail(async () => {
+      if (this.#hasDamagedTail) {
+        const { size } = (await this.#host.io.disk.stat(this.#active.logPath))!
+        await setAsideFrom(this.#host, this.#active, this.#active.size, size)
+        await this.#active.cutTail()
+        await this.#active.sync()
+        this.#hasDamagedTail = false
+        const fields = { folder: this.folder, offset: this.logEndOffset }
+        this.#host.io.report.warn(fields, 'the damaged end of the log is cut; a copy is kept')
+      }
+      if (this.epochs.assign(leaderEpoch, this.logEndOffset)) await this.#saveEpochs()
+    })
+  }
+
+  #saveEpochs(): Promise<void> {
+    const path = `${this.folder}/${leaderEpochsName}`
+    const saved = this.#savingEpochs.then(() =>
+      this.#host.io.disk.replaceFile(path, formatEpochs(this.epochs.entries)),
+    )
+    this.#savingEpochs = saved.catch(() => {})
+    return saved
+  }
+
+  /** Runs changes of files; a failure is the directory's. */
+  async #orFail<T>(run: () => Promise<T>): Promise<T> {
+    try {
+      return await run()
+    } catch (error) {
+      this.#host.fail(error as Error)
+      throw new KafkaError('KAFKA_STORAGE_ERROR', (error as Error).message)
+    }
+  }
+
+  /** Records below `offset` are deleted (DeleteRecords). Throws OFFSET_OUT_OF_RANGE above the end. */
+  async advanceLogStart(offset: number): Promise<void> {
+    this.#refuseIfClosed()
+    if (offset > this.writtenEndOffset) {
+      throw new KafkaError('OFFSET_OUT_OF_RANGE', `${offset} is above ${this.writtenEndOffset}`)
+    }
+    if (offset <= this.logStartOffset) return
+    this.logStartOffset = offset
+    await this.#orFail(async () => {
+      await this.#host.logStartMoved(this)
+      const newest = this.#segments.findLastIndex((_, index) => this.#endOf(index) <= offset)
+      await this.#deleteThrough(this.#segments[newest])
+    })
+  }
+
+  /** Deletes what cleanup.policy=delete says, never above the high watermark. */
+  async enforceRetention(highWatermark: number, nowMs: number): Promise<void> {
+    if (this.#closed !== undefined) return
+    this.#producers.expire(nowMs)
+    const segments = [...this.#segments]
+    const facts = segments.map((segment, index) => ({
+      endOffset: this.#endOf(index),
+      sizeBytes: segment.size,
+      largestTimestampMs: segment.createdMs,
+    }))
+    for (const [index, segment] of segments.entries()) {
+      const largest = await segment.largest(this.#config.indexIntervalBytes)
+      if (largest !== undefined) facts[index]!.largestTimestampMs = largest.timestamp
+    }
+    if (this.#closed !== undefined) return
+    const bounds = { logStartOffset: this.logStartOffset, highWatermark }
+    const count = expiredSegments(facts, this.#config, bounds, nowMs)
+    const newest = segments[count - 1]
+    await this.#orFail(async () => {
+      if (newest !== undefined && newest === this.#active) await this.#rollNow()
+      await this.#deleteThrough(newest)
+    })
+  }
+
+  #endOf(index: number): number {
+    return this.#segments[index + 1]?.baseOffset ?? this.writtenEndOffset
+  }
+
+  /** An empty segment at the end, on disk: without it a start would not know the end any more. */
+  async #rollNow(): Promise<void> {
+    this.#waiting.push({ batch: undefined, segment: this.#roll(), undo: undefined })
+    this.#writer ??= this.#write()
+    await this.#drained()
+  }
+
+  /** Deletes the oldest segments up to `newest`, never one that the writer has not left. */
+  async #deleteThrough(newest: Segment | undefined): Promise<void> {
+    if (newest === undefined) return
+    // A sync under way may be at one of them; afterwards none comes back to them.
+    await this.#sync()
+    const written = this.#segments.indexOf(this.#writing)
+    const deleted = this.#segments.splice(0, Math.min(this.#segments.indexOf(newest) + 1, written))
+    if (deleted.length === 0) return
+    const start = this.#segments[0]!.baseOffset
+    this.logStartOffset = Math.max(this.logStartOffset, start)
+    const retired = []
+    for (const segment of deleted) retired.push(...(await segment.retire()))
+    this.#host.removeLater(retired, this.#config.fileDeleteDelayMs)
+    await this.#dropSnapshots(offset => offset < start && offset !== this.#snapshots.at(-1))
+    if (this.epochs.truncateFromStart(this.logStartOffset)) await this.#saveEpochs()
+  }
+
+  async #dropSnapshots(isUseless: (offset: number) => boolean): Promise<void> {
+    for (const offset of this.#snapshots.filter(isUseless)) {
+      await this.#host.io.disk.remove(snapshotPath(this.folder, offset))
+      this.#snapshots = this.#snapshots.filter(taken => taken !== offset)
+    }
+  }
+
+  /** Cuts all records from `offset` on (divergence, KIP-101), and the batch that holds it with them. */
+  async truncateTo(offset: number): Promise<void> {
+    await this.#drained()
+    this.#refuseIfClosed()
+    if (offset >= this.logEndOffset) return
+    await this.#orFail(async () => {
+      await this.#syncing
+      const { indexIntervalBytes } = this.#config
+      const kept = Math.max(
+        0,
+        this.#segments.findLastIndex(({ baseOffset }) => baseOffset <= offset),
+      )
+      const segment = this.#segments[kept]!
+      const found = await segment.locate(offset, indexIntervalBytes)
+      const end = Math.max(segment.baseOffset, found?.baseOffset ?? offset)
+      this.#tail.truncate(end)
+      for (const dropped of this.#segments.splice(kept + 1).reverse()) {
+        for (const path of await dropped.retire()) await this.#host.io.disk.remove(path)
+      }
+      if (found !== undefined) await segment.truncate(found.position, indexIntervalBytes)
+      this.#writing = segment
+      segment.isSealed = false
+      segment.planned.size = segment.size
+      await segment.sync()
+      await this.#endAt(end)
+    })
+  }
+
+  async #endAt(end: number): Promise<void> {
+    this.logEndOffset = end
+    this.writtenEndOffset = end
+    this.durableEndOffset = Math.min(this.durableEndOffset, end)
+    await this.#dropSnapshots(offset => offset > end)
+    if (this.epochs.truncateFromEnd(end)) await this.#saveEpochs()
+    this.#producers = await loadProducers(this.#host, {
+      folder: this.folder,
+      segments: this.#segments,
+      snapshots: this.#snapshots,
+      offset: end,
+      expirationMs: this.#host.producerIdExpirationMs,
+    })
+  }
+
+  // ── The end of its life ────────────────────────────────────────────────────
+
+  /** Writes and syncs everything, with complete indexes and a snapshot, for a start without a scan. */
+  async close(): Promise<void> {
+    await this.#drained()
+    if (this.#closed !== undefined) return
+    await this.#sync()
+    await this.#orFail(() => this.#complete())
+    this.#end(new Error(`${this.folder} is closed`))
+    for (const segment of this.#segments) await segment.release()
+  }
+
+  async #complete(): Promise<void> {
+    const active = this.#active
+    if (!active.isCreated || (this.#snapshots.at(-1) ?? 0) >= this.logEndOffset) return
+    await active.writeIndexes()
+    await active.offsetIndex.file.sync()
+    await active.timeIndex.file.sync()
+    await this.#replaceSnapshot(this.logEndOffset, encodeSnapshot(this.#producers))
+    const bases = new Set(this.#segments.map(({ baseOffset }) => baseOffset))
+    await this.#dropSnapshots(offset => offset < this.logEndOffset && !bases.has(offset))
+  }
+
+  /** Leaves without writing anything more: the folder is going to be deleted. */
+  async abandon(): Promise<void> {
+    this.#end(new Error(`${this.folder} is deleted`))
+    await this.#drained()
+    await this.#syncing.catch(() => {})
+    for (const segment of this.#segments) await segment.release()
+  }
+
+  /** The directory failed: nothing is written or read any more. */
+  goOffline(error: Error): void {
+    if (this.#closed !== undefined) return
+    this.#end(error)
+    this.onOffline(error)
+  }
+
+  #end(error: Error): void {
+    this.#closed = error
+    this.#flushTimer?.cancel()
+    this.#waiting = []
+    this.#tail.clear()
+  }
+
+  /** The file that is written to, for reports. */
+  get activeFile(): string {
+    return `${this.folder}/${offsetName(this.#active.baseOffset, logSuffix)}`
+  }
+}
+
+function diskFull(folder: string): KafkaError {
+  return new KafkaError('KAFKA_STORAGE_ERROR', `no room on the disk of ${folder}`)
 }

@@ -1,0 +1,104 @@
+/**
+ * The open files of one data directory: few, whatever the number of logs. A file is opened when it
+ * is used and stays open until newer ones push it out; while somebody uses it, it is not closed.
+ */
+import type { Disk, DiskFile } from '../io/io.ts'
+
+interface OpenFile {
+  readonly file: Promise<DiskFile>
+  users: number
+  /** Out of the table: the last user closes it. */
+  isLeaving: boolean
+  closed: (() => void) | undefined
+}
+
+/** A bounded table of open files, least recently used out first. */
+export class OpenFiles {
+  readonly #disk: Disk
+  readonly #maxOpen: number
+  readonly #files = new Map<string, OpenFile>()
+
+  constructor(disk: Disk, maxOpen: number) {
+    this.#disk = disk
+    this.#maxOpen = maxOpen
+  }
+
+  /** Files held open now. */
+  get count(): number {
+    return this.#files.size
+  }
+
+  /** Runs with the file open for reading and writing. Throws what opening or `run` throws. */
+  async with<T>(
+    path: string,
+    run: (file: DiskFile) => Promise<T>,
+    options: { create?: boolean } = {},
+  ): Promise<T> {
+    const entry = this.#take(path, options)
+    entry.users++
+    try {
+      return await run(await entry.file)
+    } finally {
+      entry.users--
+      if (entry.isLeaving && entry.users === 0) await this.#close(entry)
+    }
+  }
+
+  /** Closes the file, after its present users; the next use opens it anew. */
+  async close(path: string): Promise<void> {
+    const entry = this.#files.get(path)
+    if (entry === undefined) return
+    this.#files.delete(path)
+    entry.isLeaving = true
+    if (entry.users === 0) return this.#close(entry)
+    await new Promise<void>(resolve => {
+      entry.closed = resolve
+    })
+  }
+
+  /** Closes all files below a folder. */
+  async closeBelow(folder: string): Promise<void> {
+    const below = [...this.#files.keys()].filter(path => path.startsWith(folder))
+    await Promise.all(below.map(path => this.close(path)))
+  }
+
+  #take(path: string, options: { create?: boolean }): OpenFile {
+    const known = this.#files.get(path)
+    if (known !== undefined) {
+      this.#files.delete(path)
+      this.#files.set(path, known) // The table is in order of last use.
+      return known
+    }
+    const entry: OpenFile = {
+      file: this.#disk.open(path, options),
+      users: 0,
+      isLeaving: false,
+      closed: undefined,
+    }
+    entry.file.catch(() => {
+      if (this.#files.get(path) === entry) this.#files.delete(path)
+    })
+    this.#files.set(path, entry)
+    this.#makeRoom()
+    return entry
+  }
+
+  #makeRoom(): void {
+    for (const [path, entry] of this.#files) {
+      if (this.#files.size <= this.#maxOpen) return
+      if (entry.users > 0) continue
+      this.#files.delete(path)
+      entry.isLeaving = true
+      void this.#close(entry)
+    }
+  }
+
+  async #close(entry: OpenFile): Promise<void> {
+    try {
+      await (await entry.file).close()
+    } catch {
+      // What was written and not synced is still the kernel's: the sync that has to come reports it.
+    }
+    entry.closed?.()
+  }
+}

@@ -1,0 +1,438 @@
+/**
+ * From the files of a partition to its log: replication.md §9.
+ *
+ * After a clean stop nothing is scanned but the few batches behind the newest index entry. After any
+ * other end every batch from the segment of the recovery point on is read and checked; what is found
+ * rebuilds indexes, producer state and epoch table. What happens at the first bad byte depends on how
+ * the last run ended: a killed process leaves at most one cut batch at the very end; a power loss may
+ * leave anything above the recovery point; and what was synced must simply be there.
+ *
+ *                 above the recovery point                                  below
+ *     killed      the file ends inside its last batch: cut; else damage     damage
+ *     power-loss  cut at the first failure, the rest is kept in `.corrupt`  damage
+ *     clean       damage                                                    damage
+ *
+ * Damage stays: the log opens around it as a hole, remembered in `damaged-ranges`. When nothing valid
+ * follows it, it is the `damagedTail`, which only a leader may cut.
+ */
+import type { DiskFile } from '../io/io.ts'
+import { type Expected, findBatch, scanBatches } from './batch-scan.ts'
+import {
+  formatDamage,
+  parseDamage,
+  parseEpochs,
+  readSmallFile,
+  type SegmentDamage,
+} from './checkpoint-file.ts'
+import {
+  corruptSuffix,
+  damagedRangesName,
+  deletedSuffix,
+  leaderEpochsName,
+  logSuffix,
+  offsetName,
+  offsetOfName,
+  snapshotSuffix,
+} from './file-names.ts'
+import { LeaderEpochs } from './leader-epochs.ts'
+import { decodeSnapshot, maxSnapshotBytes } from './producer-snapshot.ts'
+import { ProducerState } from './producer-state.ts'
+import { Segment, type SharedStorage } from './segment.ts'
+
+export type LastRun = 'clean' | 'killed' | 'power-loss'
+
+export interface RecoveryOptions {
+  readonly folder: string
+  readonly indexIntervalBytes: number
+  readonly lastRun: LastRun
+  /** From the checkpoints; undefined: nothing is known to be synced. */
+  readonly recoveryPoint: number | undefined
+  readonly logStartOffset: number
+  readonly producerIdExpirationMs: number
+  /** Called, and awaited, before damage is cut or renamed. */
+  readonly markLossy: () => Promise<void>
+}
+
+/** What a log starts from. */
+export interface RecoveredLog {
+  readonly segments: Segment[]
+  readonly logStartOffset: number
+  readonly logEndOffset: number
+  readonly durableEndOffset: number
+  readonly epochs: LeaderEpochs
+  readonly producers: ProducerState
+  /** Offsets of the snapshots on disk, rising. */
+  readonly snapshots: number[]
+  /** The last segment's file has unreadable bytes behind its size, and nothing valid follows. */
+  readonly hasDamagedTail: boolean
+  /** `torn`: a batch whose write was cut short is gone, which nobody was told of. */
+  readonly outcome: 'whole' | 'torn' | 'lossy'
+}
+
+/** Window of the scan that checks CRCs. */
+const scanWindowBytes = 1024 * 1024
+
+/** Loads or recovers the log in `options.folder`, which exists. */
+export function recoverLog(shared: SharedStorage, options: RecoveryOptions): Promise<RecoveredLog> {
+  return new Recovery(shared, options).run()
+}
+
+class Recovery {
+  readonly #shared: SharedStorage
+  readonly #options: RecoveryOptions
+  #segments: Segment[] = []
+  #epochs = new LeaderEpochs()
+  #producers: ProducerState
+  #snapshots: number[] = []
+  #hasDamagedTail = false
+  #outcome: RecoveredLog['outcome'] = 'whole'
+
+  constructor(shared: SharedStorage, options: RecoveryOptions) {
+    this.#shared = shared
+    this.#options = options
+    this.#producers = new ProducerState(options.producerIdExpirationMs)
+  }
+
+  async run(): Promise<RecoveredLog> {
+    await this.#list()
+    const damage = await this.#loadDamage()
+    const logEndOffset = await this.#loadSegments()
+    if (logEndOffset < (this.#options.recoveryPoint ?? 0)) {
+      this.#outcome = 'lossy'
+      this.#report(`ends at ${logEndOffset}, below its recovery point`)
+    }
+    await this.#saveDamage(damage)
+    const first = this.#segments[0]!
+    const logStartOffset = Math.max(this.#options.logStartOffset, first.baseOffset)
+    this.#epochs.truncateFromEnd(logEndOffset + 1) // A leader that wrote nothing keeps its entry.
+    this.#epochs.truncateFromStart(logStartOffset)
+    return {
+      segments: this.#segments,
+      logStartOffset,
+      logEndOffset,
+      durableEndOffset: logEndOffset,
+      epochs: this.#epochs,
+      producers: this.#producers,
+      snapshots: this.#snapshots,
+      hasDamagedTail: this.#hasDamagedTail,
+      outcome: this.#outcome,
+    }
+  }
+
+  /** Finds the files, and removes what an earlier run meant to remove. */
+  async #list(): Promise<void> {
+    const { disk } = this.#shared.io
+    const { folder } = this.#options
+    for (const { name } of await disk.list(folder)) {
+      const base = offsetOfName(name, logSuffix)
+      const snapshot = offsetOfName(name, snapshotSuffix)
+      if (base !== undefined) {
+        this.#segments.push(new Segment(this.#shared, folder, base, false))
+      } else if (snapshot !== undefined) {
+        this.#snapshots.push(snapshot)
+      } else if (name.endsWith(deletedSuffix) || name.endsWith('.tmp')) {
+        await disk.remove(`${folder}/${name}`)
+      }
+    }
+    this.#segments.sort((a, b) => a.baseOffset - b.baseOffset)
+    this.#snapshots.sort((a, b) => a - b)
+    const entries = await readSmallFile(disk, `${folder}/${leaderEpochsName}`, parseEpochs)
+    this.#epochs = new LeaderEpochs(entries)
+  }
+
+  /** Loads or scans all segments; answers the log's end offset. */
+  async #loadSegments(): Promise<number> {
+    const last = this.#segments.at(-1)
+    if (last === undefined) return this.#startAt(this.#options.logStartOffset)
+    let end: number | undefined
+    if (this.#options.lastRun === 'clean') {
+      await this.#loadSealed(this.#segments.length - 1)
+      end = await last.loadActive(this.#options.indexIntervalBytes)
+      if (end !== undefined) await this.#loadProducers(end)
+    }
+    end ??= await this.#scanFrom(this.#scanStart())
+    // Records below the log start are gone for good; without this their offsets would be used again.
+    return end < this.#options.logStartOffset ? this.#startAt(this.#options.logStartOffset) : end
+  }
+
+  #startAt(offset: number): number {
+    this.#segments.push(new Segment(this.#shared, this.#options.folder, offset, true))
+    return offset
+  }
+
+  async #loadSealed(count: number): Promise<void> {
+    for (const segment of this.#segments.slice(0, count)) {
+      await segment.loadSize()
+      segment.isSealed = true
+    }
+  }
+
+  /** The segment that holds the recovery point, or the last one after a clean stop. */
+  #scanStart(): number {
+    if (this.#options.lastRun === 'clean') return this.#segments.length - 1
+    const point = this.#options.recoveryPoint ?? 0
+    return Math.max(
+      0,
+      this.#segments.findLastIndex(({ baseOffset }) => baseOffset <= point),
+    )
+  }
+
+  async #scanFrom(start: number): Promise<number> {
+    const base = this.#segments[start]!.baseOffset
+    await this.#loadSealed(start)
+    await this.#loadProducers(base)
+    const expected: Expected = { offset: base, epoch: -1 }
+    for (let index = start; index < this.#segments.length; index++) {
+      const segment = this.#segments[index]!
+      expected.offset = Math.max(expected.offset, segment.baseOffset)
+      await this.#scan(segment, index, expected)
+      await this.#shared.files.with(segment.logPath, file => file.sync())
+      if (index < this.#segments.length - 1) {
+        await segment.seal()
+        await segment.sync()
+      }
+    }
+    const last = this.#segments.at(-1)!
+    last.planned.size = last.size
+    await this.#dropSnapshotsAbove(expected.offset)
+    // The entries of a scan may be many; they need not wait in memory.
+    await last.writeIndexes()
+    await this.#shared.io.disk.syncDirectory(this.#options.folder)
+    return expected.offset
+  }
+
+  /** Reads one segment from its start, and decides at each failure. */
+  async #scan(segment: Segment, index: number, expected: Expected): Promise<void> {
+    const nowMs = this.#shared.io.clock.wallMs()
+    await segment.loadSize()
+    const fileSize = segment.size
+    await segment.restart()
+    segment.holes = []
+    for (let position = 0; ; ) {
+      const from = position
+      const end = await this.#withLog(segment, file =>
+        scanBatches(file, from, fileSize, {
+          checkCrc: true,
+          expected,
+          windowBytes: scanWindowBytes,
+          onBatch: batch => {
+            const { header } = batch
+            segment.addScanned(batch, this.#options.indexIntervalBytes)
+            if (header.producerId >= 0) this.#producers.append(header, nowMs)
+            this.#epochs.assign(header.partitionLeaderEpoch, header.baseOffset)
+            return true
+          },
+        }),
+      )
+      if (end.reason === 'end') return
+      const failure = { position: end.position, fileSize, isShort: end.reason === 'short' }
+      const next = await this.#decide(segment, index, expected, failure)
+      if (next === undefined) return
+      position = next
+    }
+  }
+
+  /** Cuts, or keeps a hole; answers the position from which the scan goes on. */
+  async #decide(
+    segment: Segment,
+    index: number,
+    expected: Expected,
+    failure: { position: number; fileSize: number; isShort: boolean },
+  ): Promise<number | undefined> {
+    const isLast = !(await this.#hasDataAfter(index))
+    const isSynced = expected.offset < (this.#options.recoveryPoint ?? 0)
+    const isTorn = failure.isShort && isLast && !isSynced
+    switch (isSynced ? 'clean' : this.#options.lastRun) {
+      case 'killed':
+        if (!isTorn) break
+        if (this.#outcome === 'whole') this.#outcome = 'torn'
+        this.#report(`cut ${failure.fileSize - failure.position} bytes of an unfinished write`)
+        await this.#cut(segment, index, failure.position)
+        return undefined
+      case 'power-loss':
+        if (!isTorn) {
+          this.#outcome = 'lossy'
+          await this.#options.markLossy()
+        } else if (this.#outcome === 'whole') this.#outcome = 'torn'
+        this.#report(`cut at offset ${expected.offset} after a power loss; see ${corruptSuffix}`)
+        await setAsideFrom(this.#shared, segment, failure.position, failure.fileSize)
+        await this.#cut(segment, index, failure.position)
+        return undefined
+      case 'clean':
+        break
+    }
+    return await this.#keepHole(segment, index, expected, failure)
+  }
+
+  /** Opens around the damage. */
+  async #keepHole(
+    segment: Segment,
+    index: number,
+    expected: Expected,
+    { position, fileSize }: { position: number; fileSize: number },
+  ): Promise<number | undefined> {
+    this.#outcome = 'lossy'
+    await this.#options.markLossy()
+    const startOffset = expected.offset
+    const next = await this.#withLog(segment, file =>
+      findBatch(file, position + 1, fileSize, expected, scanWindowBytes),
+    )
+    if (next === undefined && !(await this.#hasDataAfter(index))) {
+      this.#hasDamagedTail = true
+      segment.size = position
+      await this.#dropSegmentsAfter(index)
+      this.#report(`damaged from offset ${startOffset} to its end`)
+      return undefined
+    }
+    const endPosition = next?.position ?? fileSize
+    const endOffset = next?.baseOffset ?? this.#segments[index + 1]!.baseOffset
+    segment.holes.push({ position, endPosition, startOffset, endOffset })
+    this.#report(`damaged between offsets ${startOffset} and ${endOffset}`)
+    expected.offset = endOffset
+    return endPosition
+  }
+
+  async #cut(segment: Segment, index: number, position: number): Promise<void> {
+    segment.size = position
+    await segment.cutTail()
+    await this.#dropSegmentsAfter(index)
+  }
+
+  /** Segments behind the cut: empty ones go, others are renamed. */
+  async #dropSegmentsAfter(index: number): Promise<void> {
+    const { disk } = this.#shared.io
+    for (const segment of this.#segments.splice(index + 1)) {
+      await segment.release()
+      await segment.loadSize()
+      if (segment.size > 0) await disk.rename(segment.logPath, segment.logPath + corruptSuffix)
+      for (const path of segment.paths) await disk.remove(path)
+    }
+  }
+
+  async #hasDataAfter(index: number): Promise<boolean> {
+    for (const segment of this.#segments.slice(index + 1)) {
+      const stat = await this.#shared.io.disk.stat(segment.logPath)
+      if ((stat?.size ?? 0) > 0) return true
+    }
+    return false
+  }
+
+  // ── Producer state ─────────────────────────────────────────────────────────
+
+  /** The state below `offset`: the newest usable snapshot, then the batches behind it. */
+  async #loadProducers(offset: number): Promise<void> {
+    const loaded = await loadProducers(this.#shared, {
+      folder: this.#options.folder,
+      segments: this.#segments,
+      snapshots: this.#snapshots,
+      offset,
+      expirationMs: this.#options.producerIdExpirationMs,
+    })
+    this.#producers = loaded
+  }
+
+  async #dropSnapshotsAbove(offset: number): Promise<void> {
+    for (const snapshot of this.#snapshots.filter(taken => taken > offset)) {
+      await this.#shared.io.disk.remove(snapshotPath(this.#options.folder, snapshot))
+    }
+    this.#snapshots = this.#snapshots.filter(taken => taken <= offset)
+  }
+
+  // ── Damage ─────────────────────────────────────────────────────────────────
+
+  /** Holes of an earlier start, for the segments that are not scanned now. */
+  async #loadDamage(): Promise<readonly SegmentDamage[]> {
+    const path = `${this.#options.folder}/${damagedRangesName}`
+    const damage = (await readSmallFile(this.#shared.io.disk, path, parseDamage)) ?? []
+    for (const { baseOffset, ...hole } of damage) {
+      this.#segments.find(segment => segment.baseOffset === baseOffset)?.holes.push(hole)
+    }
+    return damage
+  }
+
+  async #saveDamage(before: readonly SegmentDamage[]): Promise<void> {
+    const damage = this.#segments.flatMap(({ baseOffset, holes }) =>
+      holes.map(hole => ({ baseOffset, ...hole })),
+    )
+    const path = `${this.#options.folder}/${damagedRangesName}`
+    if (damage.length > 0) await this.#shared.io.disk.replaceFile(path, formatDamage(damage))
+    else if (before.length > 0) await this.#shared.io.disk.remove(path)
+  }
+
+  #withLog<T>(segment: Segment, run: (file: DiskFile) => Promise<T>): Promise<T> {
+    return this.#shared.files.with(segment.logPath, run)
+  }
+
+  #report(what: string): void {
+    const fields = { folder: this.#options.folder, lastRun: this.#options.lastRun }
+    const message = `log ${what}`
+    if (this.#outcome === 'lossy') this.#shared.io.report.error(fields, message)
+    else this.#shared.io.report.info(fields, message)
+  }
+}
+
+export function snapshotPath(folder: string, offset: number): string {
+  return `${folder}/${offsetName(offset, snapshotSuffix)}`
+}
+
+/** Producer state below `offset`, from the newest usable snapshot and the batches that follow it. */
+export async function loadProducers(
+  shared: SharedStorage,
+  from: {
+    readonly folder: string
+    readonly segments: readonly Segment[]
+    readonly snapshots: readonly number[]
+    readonly offset: number
+    readonly expirationMs: number
+  },
+): Promise<ProducerState> {
+  const { disk, clock } = shared.io
+  let producers = new ProducerState(from.expirationMs)
+  let replayFrom = 0
+  for (const snapshot of from.snapshots.filter(taken => taken <= from.offset).reverse()) {
+    const bytes = await disk.readFile(snapshotPath(from.folder, snapshot), maxSnapshotBytes)
+    const state = bytes && decodeSnapshot(bytes, from.expirationMs)
+    if (state === undefined) continue
+    producers = state
+    replayFrom = snapshot
+    break
+  }
+  const nowMs = clock.wallMs()
+  for (const [index, segment] of from.segments.entries()) {
+    const nextBase = from.segments[index + 1]?.baseOffset ?? Number.POSITIVE_INFINITY
+    if (nextBase <= replayFrom || segment.baseOffset >= from.offset) continue
+    const isWhole = await segment.eachHeader(replayFrom, header => {
+      if (header.producerId >= 0 && header.lastOffset < from.offset) producers.append(header, nowMs)
+    })
+    if (!isWhole) shared.io.report.error({ file: segment.logPath }, 'log is damaged')
+  }
+  return producers
+}
+
+/** Copies the bytes from `position` on into `<segment>.log.corrupt`, before they are cut. */
+export async function setAsideFrom(
+  shared: SharedStorage,
+  segment: Segment,
+  position: number,
+  end: number,
+): Promise<void> {
+  const { files } = shared
+  const target = segment.logPath + corruptSuffix
+  await files.with(
+    target,
+    async copy => {
+      await copy.truncate(0)
+      for (let at = position; at < end; ) {
+        const bytes = new Uint8Array(Math.min(scanWindowBytes, end - at))
+        const from = at
+        const read = await files.with(segment.logPath, file => file.read(bytes, from))
+        if (read === 0) break
+        await copy.write([bytes.subarray(0, read)], at - position)
+        at += read
+      }
+      await copy.sync()
+    },
+    { create: true },
+  )
+  await files.close(target)
+}

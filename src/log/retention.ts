@@ -1,0 +1,35 @@
+/** Which of the oldest segments cleanup.policy=delete takes. Pure. */
+import type { LogConfig } from '../config/log-config.ts'
+
+export interface SegmentFacts {
+  /** Exclusive. */
+  readonly endOffset: number
+  readonly sizeBytes: number
+  readonly largestTimestampMs: number
+}
+
+/**
+ * How many of the oldest segments go: those below `logStartOffset`; with delete also those whose
+ * newest record is older than retention.ms, and as many as the rest can spare under retention.bytes.
+ * None reaches above the high watermark.
+ */
+export function expiredSegments(
+  segments: readonly SegmentFacts[],
+  config: Pick<LogConfig, 'cleanupDelete' | 'retentionMs' | 'retentionBytes'>,
+  bounds: { readonly logStartOffset: number; readonly highWatermark: number },
+  nowMs: number,
+): number {
+  const { cleanupDelete, retentionMs, retentionBytes } = config
+  let surplusBytes = segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) - retentionBytes
+  let count = 0
+  for (const { endOffset, sizeBytes, largestTimestampMs } of segments) {
+    const isTooOld = retentionMs >= 0 && nowMs - largestTimestampMs > retentionMs
+    const isSurplus = retentionBytes >= 0 && surplusBytes >= sizeBytes
+    const isBelowStart = endOffset <= bounds.logStartOffset
+    const isExpired = cleanupDelete && sizeBytes > 0 && (isTooOld || isSurplus)
+    if (endOffset > bounds.highWatermark || !(isBelowStart || isExpired)) break
+    surplusBytes -= sizeBytes
+    count++
+  }
+  return count
+}

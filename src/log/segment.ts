@@ -1,0 +1,541 @@
+/**
+ * One segment of a log: a `.log` file with its two sparse indexes.
+ *
+ * `size` counts what is written; `planned` also what has its place already and waits for the writer.
+ * Everything here is called by the log's writer alone, but for the reads, which look only below
+ * `size` and never depend on an index being right: one that leads astray is built again.
+ */
+import { asBuffer } from '../base/bytes.ts'
+import { DiskError, type Io } from '../io/io.ts'
+import { KafkaError } from '../protocol/errors.ts'
+import { Batch, batchHeaderBytes, batchSizeAt, fieldAt } from '../protocol/records/batch.ts'
+import { type ScannedBatch, scanBatches } from './batch-scan.ts'
+import {
+  deletedSuffix,
+  logSuffix,
+  offsetIndexSuffix,
+  offsetName,
+  timeIndexSuffix,
+} from './file-names.ts'
+import { IndexBrokenError, type IndexCache, IndexFile } from './index-file.ts'
+import { OffsetIndex, offsetEntryBytes } from './offset-index.ts'
+import type { OpenFiles } from './open-files.ts'
+import type { StoredBatch, TailCache } from './tail-cache.ts'
+import { type TimeEntry, TimeIndex, timeEntryBytes } from './time-index.ts'
+
+/** What all logs of a data directory share. */
+export interface SharedStorage {
+  readonly io: Io
+  readonly files: OpenFiles
+  readonly indexes: IndexCache
+  readonly tails: TailCache
+}
+
+/** Damage that recovery found: bytes and offsets (both ends exclusive) that cannot be read. */
+export interface Hole {
+  readonly position: number
+  readonly endPosition: number
+  readonly startOffset: number
+  readonly endOffset: number
+}
+
+/** Bytes read besides those asked for, to reach the first batch from an index entry. */
+const readAheadBytes = 8 * 1024
+
+/** The most that one read takes from a file, whatever was asked for; a larger batch comes alone. */
+const maxReadBytes = 16 * 1024 * 1024
+
+/** Window of scans that look at headers only. */
+const headerWindowBytes = 16 * 1024
+
+/** One segment. `path` is its folder. */
+export class Segment {
+  readonly baseOffset: number
+  readonly logPath: string
+  readonly offsetIndex: OffsetIndex
+  readonly timeIndex: TimeIndex
+  /** Wall time from which segment.ms counts when records have no timestamps. */
+  readonly createdMs: number
+  /** So much earlier than segment.ms it is rolled (segment.jitter.ms). */
+  rollJitterMs = 0
+  readonly #shared: SharedStorage
+  size = 0
+  isCreated: boolean
+  /** Another segment follows, and the indexes are complete. */
+  isSealed = false
+  /** The folder does not yet name it for sure. */
+  needsFolderSync = false
+  /** Producer state at the base offset, to be written with the next sync. */
+  snapshot: Uint8Array | undefined
+  holes: Hole[] = []
+  /** Size, first and largest timestamp with what waits to be written: for the decision to roll. */
+  planned = { size: 0, firstTimestamp: -1 }
+  /** The batch with the largest timestamp, once known. */
+  #largest: TimeEntry | undefined
+  #bytesSinceEntry = 0
+  #mending: Promise<void> | undefined
+
+  constructor(shared: SharedStorage, folder: string, baseOffset: number, isNew: boolean) {
+    const path = (suffix: string) => `${folder}/${offsetName(baseOffset, suffix)}`
+    const index = (suffix: string, entryBytes: number) =>
+      new IndexFile(shared.files, shared.indexes, path(suffix), entryBytes, isNew)
+    this.#shared = shared
+    this.baseOffset = baseOffset
+    this.logPath = path(logSuffix)
+    this.offsetIndex = new OffsetIndex(index(offsetIndexSuffix, offsetEntryBytes), baseOffset)
+    this.timeIndex = new TimeIndex(index(timeIndexSuffix, timeEntryBytes), baseOffset)
+    this.createdMs = shared.io.clock.wallMs()
+    this.isCreated = !isNew
+  }
+
+  get paths(): string[] {
+    return [this.logPath, this.offsetIndex.file.path, this.timeIndex.file.path]
+  }
+
+  /** Makes the file; the folder still has to be synced. */
+  async create(): Promise<void> {
+    if (this.isCreated) return
+    // A leftover of a write that failed here must not shine through.
+    await this.#shared.files.with(this.logPath, file => file.truncate(0), { create: true })
+    await this.offsetIndex.file.truncate(0)
+    await this.timeIndex.file.truncate(0)
+    this.isCreated = true
+    this.needsFolderSync = true
+  }
+
+  // ── Writing ────────────────────────────────────────────────────────────────
+
+  /** Appends batches that have their offsets. After an error the file may be longer than `size`. */
+  async write(batches: readonly StoredBatch[], indexIntervalBytes: number): Promise<void> {
+    const position = this.size
+    await this.#shared.files.with(this.logPath, file =>
+      file.write(
+        batches.map(batch => batch.bytes),
+        position,
+      ),
+    )
+    for (const { bytes, endOffset, maxTimestamp } of batches) {
+      this.#note(this.size, endOffset - 1, maxTimestamp, bytes.length, indexIntervalBytes)
+      this.size += bytes.length
+    }
+    await this.#writeSomeIndex()
+  }
+
+  /** A full disk costs no index entry: they wait until there is room. */
+  async #writeSomeIndex(): Promise<void> {
+    try {
+      if (this.offsetIndex.file.needsWrite) await this.offsetIndex.file.write()
+      if (this.timeIndex.file.needsWrite) await this.timeIndex.file.write()
+    } catch (error) {
+      if (!isDiskFull(error)) throw error
+    }
+  }
+
+  /** Makes index entries for one more batch, when enough bytes lie behind the last ones. */
+  #note(
+    position: number,
+    lastOffset: number,
+    maxTimestamp: number,
+    bytes: number,
+    indexIntervalBytes: number,
+  ): void {
+    if (this.#largest === undefined || maxTimestamp > this.#largest.timestamp) {
+      this.#largest = { timestamp: maxTimestamp, offset: lastOffset }
+    }
+    if (this.#bytesSinceEntry > indexIntervalBytes) {
+      this.offsetIndex.append(lastOffset, position)
+      this.#noteTime()
+      this.#bytesSinceEntry = 0
+    }
+    this.#bytesSinceEntry += bytes
+  }
+
+  #noteTime(): void {
+    if (this.#largest !== undefined && this.#largest.timestamp >= 0) {
+      this.timeIndex.append(this.#largest)
+    }
+  }
+
+  /** The last batch is written: the indexes become complete. */
+  async seal(): Promise<void> {
+    if (this.isSealed) return
+    await this.writeIndexes()
+    this.isSealed = true
+  }
+
+  async writeIndexes(): Promise<void> {
+    this.#noteTime()
+    await this.offsetIndex.file.write()
+    await this.timeIndex.file.write()
+  }
+
+  /** Log first, then indexes, if they are complete. */
+  async sync(): Promise<void> {
+    await this.#shared.files.with(this.logPath, file => file.sync())
+    if (!this.isSealed) return
+    await this.offsetIndex.file.sync()
+    await this.timeIndex.file.sync()
+  }
+
+  /** Cuts what lies behind `size` in the file. */
+  async cutTail(): Promise<void> {
+    await this.#shared.files.with(this.logPath, file => file.truncate(this.size))
+  }
+
+  /** Cuts the segment at a batch's position and builds the indexes again. */
+  async truncate(position: number, indexIntervalBytes: number): Promise<void> {
+    this.size = position
+    this.holes = this.holes.filter(hole => hole.endPosition <= position)
+    await this.cutTail()
+    this.isSealed = false
+    await this.rebuildIndexes(indexIntervalBytes)
+  }
+
+  // ── Loading ────────────────────────────────────────────────────────────────
+
+  /** Empties the indexes, for a scan that calls `addScanned` for each batch from the first. */
+  async restart(): Promise<void> {
+    await this.offsetIndex.file.truncate(0)
+    await this.timeIndex.file.truncate(0)
+    this.offsetIndex.restart()
+    this.timeIndex.restart(undefined)
+    this.#largest = undefined
+    this.#bytesSinceEntry = 0
+  }
+
+  /** Counts a batch that lies in the file already. */
+  addScanned({ header, position, size }: ScannedBatch, indexIntervalBytes: number): void {
+    if (position === 0) this.planned.firstTimestamp = header.maxTimestamp
+    this.#note(position, header.lastOffset, header.maxTimestamp, size, indexIntervalBytes)
+  }
+
+  /** Builds both indexes from the log, whose good part ends at `size`. */
+  async rebuildIndexes(indexIntervalBytes: number): Promise<void> {
+    await this.restart()
+    await this.#scan(0, this.size, batch => {
+      this.addScanned(batch, indexIntervalBytes)
+      return true
+    })
+    if (this.isSealed) await this.writeIndexes()
+  }
+
+  /**
+   * After a clean stop: the log's end offset, found from the newest index entry on. Undefined when
+   * the file is damaged behind it.
+   */
+  async loadActive(indexIntervalBytes: number): Promise<number | undefined> {
+    await this.loadSize()
+    try {
+      return await this.#loadActiveFrom(await this.#newestEntries(), indexIntervalBytes)
+    } catch (error) {
+      if (!(error instanceof IndexBrokenError)) throw error
+    }
+    await this.restart()
+    try {
+      return await this.#loadActiveFrom(0, indexIntervalBytes)
+    } catch (error) {
+      if (!(error instanceof IndexBrokenError)) throw error
+      return undefined
+    }
+  }
+
+  async #newestEntries(): Promise<number> {
+    await this.timeIndex.file.attach()
+    const position = await this.offsetIndex.lastPosition()
+    this.#largest = await this.timeIndex.newest()
+    if (position > 0 && position >= this.size) {
+      throw new IndexBrokenError(`${this.logPath}: its index is longer`)
+    }
+    return position
+  }
+
+  async #loadActiveFrom(from: number, indexIntervalBytes: number): Promise<number> {
+    let endOffset = this.baseOffset
+    await this.#scan(0, this.size, batch => {
+      this.planned.firstTimestamp = batch.header.maxTimestamp
+      return false
+    })
+    this.#bytesSinceEntry = 0
+    await this.#scan(from, this.size, batch => {
+      // The entry at `from` exists already: the interval begins with its batch.
+      this.addScanned(batch, indexIntervalBytes)
+      endOffset = batch.header.lastOffset + 1
+      return true
+    })
+    return endOffset
+  }
+
+  /** The size from the file. */
+  async loadSize(): Promise<void> {
+    const stat = await this.#shared.io.disk.stat(this.logPath)
+    this.size = stat?.size ?? 0
+    this.planned.size = this.size
+  }
+
+  /** Largest timestamp and the last offset of its batch; undefined when no record has a timestamp. */
+  async largest(indexIntervalBytes: number): Promise<TimeEntry | undefined> {
+    if (this.#largest === undefined && this.size > 0) {
+      this.#largest = await this.#mended(indexIntervalBytes, () => this.timeIndex.newest())
+    }
+    return this.#largest === undefined || this.#largest.timestamp < 0 ? undefined : this.#largest
+  }
+
+  // ── Reading ────────────────────────────────────────────────────────────────
+
+  /**
+   * Whole batches from the one that holds `offset`, or the first behind it, all below `end`, together
+   * at most `maxBytes` (the first one also when it is larger, if `atLeastOneBatch`). Undefined when
+   * the segment ends before `offset`. Throws CORRUPT_MESSAGE.
+   */
+  async read(
+    offset: number,
+    end: number,
+    maxBytes: number,
+    atLeastOneBatch: boolean,
+    indexIntervalBytes: number,
+  ): Promise<Uint8Array | undefined> {
+    const size = this.size
+    const wanted = { offset, end, maxBytes: Math.min(maxBytes, maxReadBytes), atLeastOneBatch }
+    return await this.#mended(indexIntervalBytes, async isIndexGood => {
+      const from = isIndexGood ? await this.offsetIndex.floor(offset) : 0
+      return await this.#readFrom(from, size, wanted)
+    })
+  }
+
+  /** A bound on the indexes: whether one of them has no room for another entry. */
+  isIndexFull(segmentIndexBytes: number): boolean {
+    const offsets = this.offsetIndex.file
+    const times = this.timeIndex.file
+    return (
+      (offsets.entries + 1) * offsets.entryBytes > segmentIndexBytes ||
+      (times.entries + 2) * times.entryBytes > segmentIndexBytes // One more when it is sealed.
+    )
+  }
+
+  /** The first offset at or behind which a record of `timestamp` or later may lie. */
+  async offsetBefore(timestamp: number, indexIntervalBytes: number): Promise<number> {
+    return await this.#mended(indexIntervalBytes, isIndexGood =>
+      isIndexGood ? this.timeIndex.floor(timestamp) : Promise.resolve(this.baseOffset),
+    )
+  }
+
+  /**
+   * Runs what uses the indexes. When they were wrong they are built again, and it runs once more; in
+   * the segment that is being written it runs without them, for the writer appends to them.
+   */
+  async #mended<T>(
+    indexIntervalBytes: number,
+    run: (isIndexGood: boolean) => Promise<T>,
+  ): Promise<T> {
+    await this.#mending
+    try {
+      return await run(true)
+    } catch (error) {
+      if (!(error instanceof IndexBrokenError)) throw error
+      this.#shared.io.report.warn({ file: this.logPath }, `index not usable: ${error.message}`)
+    }
+    try {
+      if (this.isSealed) {
+        this.#mending ??= this.rebuildIndexes(indexIntervalBytes).finally(() => {
+          this.#mending = undefined
+        })
+        await this.#mending
+      }
+      return await run(this.isSealed)
+    } catch (error) {
+      if (!(error instanceof IndexBrokenError)) throw error
+      throw new KafkaError('CORRUPT_MESSAGE', error.message)
+    }
+  }
+
+  async #readFrom(
+    from: number,
+    size: number,
+    wanted: { offset: number; end: number; maxBytes: number; atLeastOneBatch: boolean },
+  ): Promise<Uint8Array | undefined> {
+    let position = from
+    let length = wanted.maxBytes + readAheadBytes
+    for (;;) {
+      const hole = this.holes.find(({ endPosition }) => endPosition > position)
+      if (hole !== undefined && position >= hole.position) {
+        if (wanted.offset < hole.endOffset) throw corruptAt(this.logPath, hole.position)
+        position = hole.endPosition
+        continue
+      }
+      const stop = hole?.position ?? size
+      if (position >= stop) return undefined
+      const bytes = await this.#readBytes(position, Math.min(length, stop - position))
+      const found = this.#select(bytes, wanted)
+      if (found.batches !== undefined) return found.batches
+      position += found.skipped
+      const isStuck = found.skipped === 0 && found.firstSize === 0
+      if (isStuck || found.firstSize > stop - position) throw noBatchAt(this.logPath, position)
+      // Then the first batch was cut by the buffer: once more, from its first byte.
+      length = Math.max(wanted.maxBytes, found.firstSize, readAheadBytes)
+    }
+  }
+
+  /** The batches that are wanted; else how many bytes lie before the first, and its size. */
+  #select(
+    bytes: Uint8Array,
+    wanted: { offset: number; end: number; maxBytes: number; atLeastOneBatch: boolean },
+  ): { batches?: Uint8Array; skipped: number; firstSize: number } {
+    let start = -1
+    let at = 0
+    while (at + batchHeaderBytes <= bytes.length) {
+      const { size, lastOffset } = this.#headerAt(bytes, at)
+      if (start < 0 && lastOffset < wanted.offset) {
+        at += size
+        continue
+      }
+      const isFirst = start < 0
+      if (isFirst) start = at
+      const isTooLarge = at + size - start > wanted.maxBytes && !(isFirst && wanted.atLeastOneBatch)
+      if (lastOffset >= wanted.end || isTooLarge) break
+      if (at + size > bytes.length) {
+        if (isFirst) return { skipped: at, firstSize: size }
+        break
+      }
+      at += size
+    }
+    if (start < 0) return { skipped: at, firstSize: 0 }
+    return { batches: bytes.subarray(start, at), skipped: 0, firstSize: 0 }
+  }
+
+  #headerAt(bytes: Uint8Array, at: number): { size: number; lastOffset: number } {
+    const header = new Batch(bytes.subarray(at, at + batchHeaderBytes))
+    const size = batchSizeAt(header.bytes, 0)
+    const isBatch = header.bytes[fieldAt.magic] === 2 && header.lastOffsetDelta >= 0
+    if (!isBatch || size === undefined || header.baseOffset < this.baseOffset) {
+      throw noBatchAt(this.logPath, at)
+    }
+    return { size, lastOffset: header.lastOffset }
+  }
+
+  async #readBytes(position: number, length: number): Promise<Uint8Array> {
+    const bytes = Buffer.allocUnsafeSlow(length)
+    const read = await this.#shared.files.with(this.logPath, file => file.read(bytes, position))
+    return asBuffer(bytes).subarray(0, read)
+  }
+
+  /**
+   * The first batch from `fromOffset` on for which `isWanted`, whole; `undefined` without one.
+   * Throws CORRUPT_MESSAGE.
+   */
+  async find(
+    fromOffset: number,
+    indexIntervalBytes: number,
+    isWanted: (header: Batch) => boolean,
+  ): Promise<Batch | undefined> {
+    const size = this.size
+    return await this.#mended(indexIntervalBytes, async isIndexGood => {
+      const from = isIndexGood ? await this.offsetIndex.floor(fromOffset) : 0
+      let found: { position: number; size: number } | undefined
+      await this.#scan(from, size, ({ header, position, size: bytes }) => {
+        if (header.lastOffset < fromOffset || !isWanted(header)) return true
+        found = { position, size: bytes }
+        return false
+      })
+      return found && new Batch(await this.#readBytes(found.position, found.size))
+    })
+  }
+
+  /** Where the batch that holds `offset` begins; undefined when the segment ends before it. */
+  async locate(
+    offset: number,
+    indexIntervalBytes: number,
+  ): Promise<{ position: number; baseOffset: number } | undefined> {
+    const size = this.size
+    return await this.#mended(indexIntervalBytes, async isIndexGood => {
+      const from = isIndexGood ? await this.offsetIndex.floor(offset) : 0
+      let found: { position: number; baseOffset: number } | undefined
+      await this.#scan(from, size, ({ header, position }) => {
+        if (header.lastOffset < offset) return true
+        found = { position, baseOffset: header.baseOffset }
+        return false
+      })
+      return found
+    })
+  }
+
+  /** Shows the header of every batch from the one that holds `fromOffset`; false: damage ended it. */
+  async eachHeader(fromOffset: number, show: (header: Batch) => void): Promise<boolean> {
+    try {
+      await this.#scan(0, this.size, ({ header }) => {
+        if (header.lastOffset >= fromOffset) show(header)
+        return true
+      })
+      return true
+    } catch (error) {
+      if (error instanceof IndexBrokenError) return false
+      throw error
+    }
+  }
+
+  /** Headers between two positions, around the holes. Throws IndexBrokenError where there is no batch. */
+  async #scan(
+    from: number,
+    to: number,
+    onBatch: (batch: ScannedBatch) => boolean,
+  ): Promise<'end' | 'stopped'> {
+    let position = from
+    while (position < to) {
+      const hole = this.holes.find(({ endPosition }) => endPosition > position)
+      if (hole !== undefined && position >= hole.position) {
+        position = hole.endPosition
+        continue
+      }
+      const stop = Math.min(hole?.position ?? to, to)
+      const at = position
+      const scanned = await this.#shared.files.with(this.logPath, file =>
+        scanBatches(file, at, stop, {
+          checkCrc: false,
+          expected: { offset: this.baseOffset, epoch: -1 },
+          windowBytes: headerWindowBytes,
+          onBatch,
+        }),
+      )
+      if (scanned.reason === 'stopped') return 'stopped'
+      if (scanned.reason !== 'end') {
+        throw noBatchAt(this.logPath, scanned.position)
+      }
+      position = stop
+    }
+    return 'end'
+  }
+
+  // ── Leaving ────────────────────────────────────────────────────────────────
+
+  /** Gives memory and open files back; they come again with the next use. */
+  async release(): Promise<void> {
+    this.offsetIndex.file.unload()
+    this.timeIndex.file.unload()
+    for (const path of this.paths) await this.#shared.files.close(path)
+  }
+
+  /** Renames the files to `.deleted`; answers the new names. */
+  async retire(): Promise<string[]> {
+    await this.release()
+    const retired: string[] = []
+    for (const path of this.paths) {
+      if ((await this.#shared.io.disk.stat(path)) === undefined) continue
+      await this.#shared.io.disk.rename(path, path + deletedSuffix)
+      retired.push(path + deletedSuffix)
+    }
+    return retired
+  }
+}
+
+/** ENOSPC, or the same by quota. */
+export function isDiskFull(error: unknown): boolean {
+  return error instanceof DiskError && (error.code === 'ENOSPC' || error.code === 'EDQUOT')
+}
+
+function corruptAt(path: string, position: number): KafkaError {
+  return new KafkaError('CORRUPT_MESSAGE', `${path} is damaged at ${position}`)
+}
+
+/** Blames the index first; when it was built again and this remains, the log is damaged. */
+function noBatchAt(path: string, position: number): IndexBrokenError {
+  return new IndexBrokenError(`${path}: no batch where one should be, near ${position}`)
+}

@@ -1,0 +1,167 @@
+/**
+ * The newest batches of all logs of a directory, in memory. A log adds each batch when it is given
+ * its offset; the oldest batch of any log goes first when the budget is spent. Batches are held by
+ * reference, so that a read of the tail copies nothing; only a batch that would keep a much larger
+ * buffer alive is copied.
+ */
+
+/** A batch with its place in the log. `endOffset` is exclusive. */
+export interface StoredBatch {
+  readonly bytes: Uint8Array
+  readonly baseOffset: number
+  readonly endOffset: number
+  readonly maxTimestamp: number
+}
+
+/** The memory that all tails of a directory share. */
+export class TailCache {
+  readonly #maxBytes: number
+  #bytes = 0
+  /** Tails in order of their batches' arrival: one mention per batch, also of those dropped since. */
+  readonly #arrivals = new Queue<{ readonly tail: Tail; readonly batch: StoredBatch }>()
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes
+  }
+
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** The tail of one more log. */
+  tail(): Tail {
+    return new Tail(this)
+  }
+
+  /** For Tail: counts a batch that it holds now, and lets the oldest go. */
+  added(tail: Tail, batch: StoredBatch): void {
+    this.#bytes += batch.bytes.length
+    this.#arrivals.push({ tail, batch })
+    while (this.#bytes > this.#maxBytes) {
+      const oldest = this.#arrivals.shift()
+      if (oldest === undefined) return
+      oldest.tail.dropOldest(oldest.batch)
+    }
+  }
+
+  /** For Tail: a batch is no longer held. */
+  dropped(batch: StoredBatch): void {
+    this.#bytes -= batch.bytes.length
+  }
+}
+
+/** The newest batches of one log, without gaps in their offsets. */
+export class Tail {
+  readonly #cache: TailCache
+  readonly #batches = new Queue<StoredBatch>()
+
+  constructor(cache: TailCache) {
+    this.#cache = cache
+  }
+
+  add(batch: StoredBatch): void {
+    const newest = this.#batches.at(this.#batches.length - 1)
+    if (newest !== undefined && newest.endOffset !== batch.baseOffset) this.clear()
+    const held = withoutLargerBuffer(batch)
+    this.#batches.push(held)
+    this.#cache.added(this, held)
+  }
+
+  /**
+   * Whole batches from the one that holds `offset`, all below `end`, at most `maxBytes`, or the
+   * first one alone when it is larger and `atLeastOneBatch`. Undefined when the tail begins later.
+   */
+  read(
+    offset: number,
+    end: number,
+    maxBytes: number,
+    atLeastOneBatch: boolean,
+  ): { chunks: Uint8Array[]; bytes: number } | undefined {
+    const first = this.#find(offset)
+    if (first === undefined) return undefined
+    const chunks: Uint8Array[] = []
+    let bytes = 0
+    for (let index = first; index < this.#batches.length; index++) {
+      const batch = this.#batches.at(index)!
+      const isForced = index === first && atLeastOneBatch
+      if (batch.endOffset > end) break
+      if (bytes + batch.bytes.length > maxBytes && !isForced) break
+      chunks.push(batch.bytes)
+      bytes += batch.bytes.length
+    }
+    return { chunks, bytes }
+  }
+
+  /** Forgets all batches that end above `offset`. */
+  truncate(offset: number): void {
+    for (;;) {
+      const newest = this.#batches.at(this.#batches.length - 1)
+      if (newest === undefined || newest.endOffset <= offset) return
+      this.#batches.pop()
+      this.#cache.dropped(newest)
+    }
+  }
+
+  clear(): void {
+    this.truncate(-1)
+  }
+
+  /** For TailCache: lets `batch` go if it is still here. */
+  dropOldest(batch: StoredBatch): void {
+    if (this.#batches.at(0) !== batch) return
+    this.#batches.shift()
+    this.#cache.dropped(batch)
+  }
+
+  /** The index of the batch that holds `offset`. */
+  #find(offset: number): number | undefined {
+    const oldest = this.#batches.at(0)
+    if (oldest === undefined || offset < oldest.baseOffset) return undefined
+    let low = 0
+    let high = this.#batches.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (this.#batches.at(middle)!.endOffset <= offset) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+}
+
+function withoutLargerBuffer(batch: StoredBatch): StoredBatch {
+  if (batch.bytes.buffer.byteLength <= 2 * batch.bytes.length) return batch
+  return { ...batch, bytes: Uint8Array.prototype.slice.call(batch.bytes) }
+}
+
+/** First in, first out, with access by index; the space in front is given back now and then. */
+class Queue<T> {
+  #items: (T | undefined)[] = []
+  #head = 0
+
+  get length(): number {
+    return this.#items.length - this.#head
+  }
+
+  at(index: number): T | undefined {
+    return this.#items[this.#head + index]
+  }
+
+  push(item: T): void {
+    this.#items.push(item)
+  }
+
+  pop(): void {
+    if (this.length > 0) this.#items.pop()
+  }
+
+  shift(): T | undefined {
+    const item = this.at(0)
+    if (this.length === 0) return undefined
+    this.#items[this.#head++] = undefined
+    if (this.#head > 1024 && this.#head * 2 > this.#items.length) {
+      this.#items = this.#items.slice(this.#head)
+      this.#head = 0
+    }
+    return item
+  }
+}
