@@ -60,8 +60,8 @@ export class RecordsError extends KafkaError {
 }
 
 /**
- * A batch is expanded in memory to be checked, so max.decompressed.message.bytes, whose default of
- * 2 GB bounds nothing, counts up to this only.
+ * A batch is expanded in memory to be checked, where Kafka streams it; so a batch of any records
+ * may expand to this and no further. max.decompressed.message.bytes bounds each record, as there.
  */
 export const maxExpandedBytes = 128 * 1024 * 1024
 
@@ -156,7 +156,8 @@ function checkHeader(batch: Batch): void {
 function checkRecords(batch: Batch, expanded: Uint8Array, config: LogConfig, nowMs: number) {
   const { baseTimestamp } = batch
   const ownsTimestamps = config.timestampType === 'CreateTime'
-  const setsAppendTime = batch.timestampType === 'LogAppendTime'
+  const setsAppendTime = !ownsTimestamps && batch.timestampType === 'LogAppendTime'
+  const maxBytes = batch.compression === 'none' ? Infinity : config.maxDecompressedMessageBytes
   const earliest = nowMs - config.timestampBeforeMaxMs
   const latest = Math.min(nowMs + config.timestampAfterMaxMs, Number.MAX_SAFE_INTEGER)
   const refusals: RecordRefusal[] = []
@@ -165,10 +166,12 @@ function checkRecords(batch: Batch, expanded: Uint8Array, config: LogConfig, now
   const refuse = (batchIndex: number, message: string): void => {
     if (refusals.length < maxRecordErrors) refusals.push({ batchIndex, message })
   }
-  walkRecords(expanded, batch.recordCount, (index, offsetDelta, timestampDelta, hasKey) => {
+  walkRecords(expanded, batch.recordCount, (index, offsetDelta, timestampDelta, hasKey, bytes) => {
     const timestamp = baseTimestamp + timestampDelta
     if (offsetDelta !== index) {
       refuse(index, `Offset delta ${offsetDelta} where ${index} was expected.`)
+    } else if (bytes > maxBytes) {
+      refuse(index, `${bytes} bytes, max.decompressed.message.bytes is ${maxBytes}.`)
     } else if (!hasKey && config.cleanupCompact) {
       refuse(index, 'A compacted topic takes no record without a key.')
     } else if (setsAppendTime) {

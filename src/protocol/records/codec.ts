@@ -22,8 +22,7 @@ export class ExpansionError extends Error {
 export function loadAddon<Module>(name: string): Module {
   try {
     return createRequire(import.meta.url)(name) as Module
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause)
-    throw new KafkaError('UNSUPPORTED_COMPRESSION_TYPE', `${name} cannot be loaded: ${why}`)
+  } catch {
+    throw new KafkaError('UNSUPPORTED_COMPRESSION_TYPE', `${name} has no binary for this platform`)
   }
 }

@@ -45,12 +45,13 @@ export function* recordsOf(batch: Batch, maxBytes: number): Generator<LogRecord,
   if (cursor.position < cursor.end) throw surplus()
 }
 
-/** What `walkRecords` calls for each record; `timestampDelta` counts from baseTimestamp. */
+/** What `walkRecords` calls for each record. `bytes`: its size without the length in front. */
 export type RecordVisitor = (
   index: number,
   offsetDelta: number,
   timestampDelta: number,
   hasKey: boolean,
+  bytes: number,
 ) => void
 
 /**
@@ -63,6 +64,7 @@ export function walkRecords(bytes: Uint8Array, count: number, visit: RecordVisit
   try {
     for (; index < count; index++) {
       const end = recordEnd(cursor)
+      const start = cursor.position
       cursor.byte() // Attributes, unused.
       const timestampDelta = cursor.varlong()
       const offsetDelta = cursor.varint()
@@ -72,7 +74,7 @@ export function walkRecords(bytes: Uint8Array, count: number, visit: RecordVisit
       if (valueLength > 0) cursor.skip(valueLength)
       skipHeaders(cursor)
       if (cursor.position !== end) throw new VarintError('its length is not that of its fields')
-      visit(index, offsetDelta, timestampDelta, keyLength >= 0)
+      visit(index, offsetDelta, timestampDelta, keyLength >= 0, end - start)
     }
   } catch (error) {
     throw asInvalid(error, index)
