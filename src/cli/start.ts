@@ -7,7 +7,6 @@ import { type StartValues, startProperties } from './start-options.ts'
 
 export async function runStart(values: StartValues): Promise<void> {
   const broker = await Broker.start({ properties: startProperties(values, process.env) })
-  process.stdout.write(banner(broker))
   let stopping = false
   const stop = (signal: NodeJS.Signals) => {
     if (stopping) process.exit(128 + constants.signals[signal])
@@ -22,6 +21,7 @@ export async function runStart(values: StartValues): Promise<void> {
     )
   }
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, stop)
+  process.stdout.write(banner(broker))
   const failure = await broker.ended
   if (failure === undefined) return
   console.error(`ottla: the broker cannot go on: ${failure.message}`)
