@@ -360,7 +360,10 @@ class SimulatedSocket implements Socket {
   /** Sends what the window lets through, then the end. */
   #flush(): void {
     const room = windowBytes - this.#peer.#unread
-    if (this.#buffered > 0 && room > 0) this.#send('bytes', this.#take(room))
+    // As TCP: a window that opened by a few bytes is not worth a packet.
+    if (this.#buffered > 0 && room >= Math.min(this.#buffered, windowBytes / 4)) {
+      this.#send('bytes', this.#take(room))
+    }
     if (this.#buffered > 0) return
     if (this.#wantsDrain) {
       this.#wantsDrain = false

@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { networkBehaviours } from './network-conformance.ts'
+import { nodeIo } from './node.ts'
+
+for (const host of ['127.0.0.1', 'localhost']) {
+  for (const { name, check } of networkBehaviours) {
+    test(`real network, ${host}: ${name}`, () => check({ network: nodeIo().network, host }))
+  }
+}
+
+test('an IPv4 peer has a plain address also where both families are served', async () => {
+  const { network } = nodeIo()
+  const quiet = { data() {}, drain() {}, close() {} }
+  let seen = ''
+  const accepted = new Promise<void>(resolve => {
+    void network
+      .listen({ host: '', port: 0 }, socket => {
+        seen = `${socket.localAddress} ${socket.remoteAddress}`
+        socket.destroy()
+        resolve()
+        return quiet
+      })
+      .then(async listener => {
+        await network.connect(
+          { host: '127.0.0.1', port: listener.port, timeoutMs: 5000 },
+          () => quiet,
+        )
+        await listener.close()
+      })
+  })
+  await accepted
+  assert.equal(seen, '127.0.0.1 127.0.0.1')
+})
+
+test('a timer runs once after its delay, a cancelled one never', async () => {
+  const { clock } = nodeIo()
+  const before = clock.monotonicMs()
+  const ran: string[] = []
+  clock.timer(1, () => ran.push('cancelled')).cancel()
+  await new Promise<void>(resolve => void clock.timer(20, resolve))
+  // Node's timers count whole milliseconds, so they may be early by one.
+  assert.ok(clock.monotonicMs() - before >= 19)
+  assert.deepEqual(ran, [])
+  assert.ok(Number.isInteger(clock.wallMs()))
+})
+
+test('a timer of more than 24 days does not run at once', t => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const days = (count: number) => {
+    // In steps of a day: the timers that a timer starts begin where the tick began.
+    for (let day = 0; day < count; day++) t.mock.timers.tick(24 * 3600 * 1000)
+  }
+  let runs = 0
+  nodeIo().clock.timer(60 * 24 * 3600 * 1000, () => runs++)
+  days(59)
+  assert.equal(runs, 0)
+  days(3)
+  assert.equal(runs, 1)
+  const cancelled = nodeIo().clock.timer(30 * 24 * 3600 * 1000, () => runs++)
+  days(29)
+  cancelled.cancel()
+  days(60)
+  assert.equal(runs, 1)
+})
+
+test('random numbers are 32 bits wide and differ', () => {
+  const { random } = nodeIo()
+  const numbers = Array.from({ length: 2000 }, () => random.u32())
+  assert.ok(numbers.every(number => Number.isInteger(number) && number >= 0 && number < 2 ** 32))
+  assert.ok(new Set(numbers).size > 1990)
+  assert.ok(Math.max(...numbers) > 2 ** 31)
+  assert.equal(random.bytes(33).length, 33)
+  assert.notDeepEqual(random.bytes(16), random.bytes(16))
+})
