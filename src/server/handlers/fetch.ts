@@ -175,7 +175,7 @@ async function answer(
   maxBytes: number,
   isolation: Isolation,
 ): Promise<FetchResponse> {
-  const leaders = currentLeaders(ctx)
+  const leaders = currentLeaders(ctx, { leader: 12, endpoints: 16 })
   const topics = new Map<string, TopicAnswer & { partitions: PartitionAnswer[] }>()
   let left = maxBytes
   let isEmpty = true

@@ -55,7 +55,9 @@ async function find(
     const isolation = request.isolationLevel === 1 ? 'read_committed' : 'read_uncommitted'
     const partition = ctx.leader(ctx.topicByName(topic.name).name, partitionIndex)
     const found = await partition.listOffset(timestamp, isolation, currentLeaderEpoch)
-    return { partitionIndex, errorCode: 0, ...found }
+    const { offset, timestamp: foundMs, leaderEpoch } = found
+    const answer = { partitionIndex, errorCode: 0, offset, timestamp: foundMs }
+    return ctx.version < 4 ? answer : { ...answer, leaderEpoch }
   } catch (error) {
     return { partitionIndex, errorCode: codeFor(ctx, error) }
   }

@@ -17,7 +17,7 @@ export async function produce(
   ctx: RequestContext,
   request: ProduceRequest,
 ): Promise<ProduceResponse | NoResponse> {
-  const leaders = currentLeaders(ctx)
+  const leaders = currentLeaders(ctx, { leader: 10, endpoints: 10 })
   const topics = request.topicData.map(topic => ({
     topic,
     appends: topic.partitionData.map(data => appendPartition(ctx, request, topic, data, leaders)),
