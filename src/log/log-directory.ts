@@ -32,7 +32,8 @@ import {
   retiredFolderName,
 } from './file-names.ts'
 import { IndexCache } from './index-file.ts'
-import { Log, type LogHost } from './log.ts'
+import { Log } from './log.ts'
+import type { LogHost } from './log-host.ts'
 import { OpenFiles } from './open-files.ts'
 import { type LastRun, recoverLog } from './recovery.ts'
 import { formatSession, parseSession, type Session, sessionFileName } from './session-file.ts'

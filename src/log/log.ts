@@ -13,18 +13,25 @@
  */
 import { assert } from '../base/assert.ts'
 import type { LogConfig } from '../config/log-config.ts'
-import type { ReportFields, Timer } from '../io/io.ts'
+import type { ReportFields } from '../io/io.ts'
 import { KafkaError } from '../protocol/errors.ts'
 import { type Batch, stampBatch } from '../protocol/records/batch.ts'
-import { recordsOf } from '../protocol/records/records.ts'
 import { formatEpochs } from './checkpoint-file.ts'
 import { leaderEpochsName, logSuffix, offsetName } from './file-names.ts'
 import type { LeaderEpochs } from './leader-epochs.ts'
+import type { LogHost } from './log-host.ts'
+import { LogSync } from './log-sync.ts'
+import {
+  type FoundOffset,
+  findByTimestamp,
+  findMaxTimestamp,
+  type Lookup,
+} from './offset-lookup.ts'
 import { encodeSnapshot } from './producer-snapshot.ts'
 import type { ProducerState, Undo } from './producer-state.ts'
 import { loadProducers, type RecoveredLog, setAsideFrom, snapshotPath } from './recovery.ts'
 import { expiredSegments } from './retention.ts'
-import { isDiskFull, Segment, type SharedStorage } from './segment.ts'
+import { isDiskFull, Segment } from './segment.ts'
 import type { StoredBatch, Tail } from './tail-cache.ts'
 import { validateForAppend } from './validation.ts'
 
@@ -44,12 +51,6 @@ export interface LogRead {
   readonly bytes: number
 }
 
-export interface FoundOffset {
-  readonly offset: number
-  readonly timestamp: number
-  readonly leaderEpoch: number
-}
-
 export interface ActiveProducer {
   readonly producerId: number
   readonly producerEpoch: number
@@ -58,20 +59,6 @@ export interface ActiveProducer {
   readonly coordinatorEpoch: number
   /** −1: no open transaction. */
   readonly currentTransactionStartOffset: number
-}
-
-/** What a log needs of its directory. */
-export interface LogHost extends SharedStorage {
-  readonly producerIdExpirationMs: number
-  /** The disk failed: everything in the directory goes offline. */
-  fail(error: Error): void
-  markLossy(): Promise<void>
-  /** Before a log acknowledges what is not synced. Never rejects. */
-  loosenPolicy(): Promise<void>
-  /** Removes files after a delay, or at the next start. */
-  removeLater(paths: readonly string[], delayMs: number): void
-  /** Makes the log's new start durable. */
-  logStartMoved(log: Log): Promise<void>
 }
 
 /** What the writer has to do: without a batch only to begin the segment. */
@@ -90,9 +77,6 @@ const fullRetryMs = 1000
 /** Different failures of reads that one log reports. */
 const maxReported = 100
 
-/** Longest flush.ms that is a timer; above, as by default, flushing is the system's. */
-const maxFlushMs = 2 ** 40
-
 /** A log; made by `LogDirectory.openLog`. */
 export class Log {
   readonly topic: string
@@ -104,8 +88,6 @@ export class Log {
   /** The offset that the next record gets. */
   logEndOffset: number
   writtenEndOffset: number
-  /** Below it everything is synced; the recovery point. */
-  durableEndOffset: number
   /** Records below `end` are written; with flush.messages=1 they are synced too. */
   onEnd: (end: number) => void = () => {}
   /** Records from `end` on could not be written and are gone (disk full): their waiters fail. */
@@ -115,6 +97,7 @@ export class Log {
   readonly #host: LogHost
   readonly #tail: Tail
   readonly #segments: Segment[]
+  readonly #sync: LogSync
   #producers: ProducerState
   #snapshots: number[]
   #config: LogConfig
@@ -126,11 +109,7 @@ export class Log {
   #writer: Promise<void> | undefined
   /** Called when the group under way is written, or failed. */
   #afterGroup: (() => void)[] = []
-  /** The sync under way, and the one that everybody who comes meanwhile shares. */
-  #syncing: Promise<void> = Promise.resolve()
-  #nextSync: Promise<void> | undefined
   #savingEpochs: Promise<void> = Promise.resolve()
-  #flushTimer: Timer | undefined
   /** Set while the disk is full: when the next append is let through. */
   #fullUntilMs: number | undefined
   #closed: Error | undefined
@@ -150,19 +129,29 @@ export class Log {
     this.logStartOffset = recovered.logStartOffset
     this.logEndOffset = recovered.logEndOffset
     this.writtenEndOffset = recovered.logEndOffset
-    this.durableEndOffset = recovered.durableEndOffset
     this.#host = host
     this.#tail = host.tails.tail()
     this.#segments = recovered.segments
     this.#writing = this.#active
+    this.#sync = new LogSync(
+      host,
+      {
+        folder: identity.folder,
+        segments: this.#segments,
+        writtenEndOffset: () => this.writtenEndOffset,
+        saveSnapshot: (offset, bytes) => this.#saveSnapshot(offset, bytes),
+      },
+      recovered.durableEndOffset,
+    )
     this.#producers = recovered.producers
     this.#snapshots = recovered.snapshots
     this.#hasDamagedTail = recovered.hasDamagedTail
     this.#config = config
   }
 
-  get recoveryPoint(): number {
-    return this.durableEndOffset
+  /** Below it everything is synced: the recovery point. */
+  get durableEndOffset(): number {
+    return this.#sync.durableEndOffset
   }
 
   /** Bytes of the segment files, indexes not counted. */
@@ -337,9 +326,9 @@ export class Log {
     }
     const unsynced = batches.at(-1)!.endOffset - this.durableEndOffset
     this.writtenEndOffset = batches.at(-1)!.endOffset
-    if (this.syncsEachWrite) await this.#sync()
-    else if (unsynced >= this.#config.flushMessages) void this.#sync().catch(() => {})
-    else this.#armFlush()
+    if (this.syncsEachWrite) await this.#sync.sync()
+    else if (unsynced >= this.#config.flushMessages) this.#sync.syncLater()
+    else this.#sync.syncWithin(this.#config.flushMs)
     return undefined
   }
 
@@ -349,7 +338,7 @@ export class Log {
     await segment.create()
     this.#writing = segment
     // The old segment is synced in the background; the recovery point moves when that is done.
-    void this.#sync().catch(() => {})
+    this.#sync.syncLater()
   }
 
   async #writeFailed(group: readonly Waiting[], error: Error): Promise<void> {
@@ -401,76 +390,13 @@ export class Log {
   async flush(): Promise<void> {
     await this.#drained()
     this.#refuseIfClosed()
-    await this.#orFail(() => this.#sync())
+    await this.#orFail(() => this.#sync.sync())
   }
 
-  /** Syncs what is written; callers that come while one runs share the next. */
-  #sync(): Promise<void> {
-    if (this.#nextSync === undefined) {
-      this.#nextSync = this.#syncing.then(() => {
-        this.#nextSync = undefined
-        return this.#syncNow()
-      })
-      // A failed sync ends the directory: whoever waits behind it fails the same way.
-      this.#syncing = this.#nextSync
-    }
-    return this.#nextSync
-  }
-
-  async #syncNow(): Promise<void> {
-    this.#flushTimer?.cancel()
-    this.#flushTimer = undefined
-    try {
-      for (const { segment, end } of this.#unsynced()) {
-        if (!segment.isCreated) break
-        await segment.sync()
-        if (segment.needsFolderSync) await this.#host.io.disk.syncDirectory(this.folder)
-        segment.needsFolderSync = false
-        await this.#writeSnapshot(segment)
-        this.durableEndOffset = Math.max(this.durableEndOffset, end)
-      }
-    } catch (error) {
-      this.#host.fail(error as Error)
-      throw error
-    }
-  }
-
-  /** Segments that hold something unsynced, oldest first, and the end of what they hold now. */
-  #unsynced(): { segment: Segment; end: number }[] {
-    const found = []
-    for (let index = this.#segments.length - 1; index >= 0; index--) {
-      const segment = this.#segments[index]!
-      const end = Math.min(this.#endOf(index), this.writtenEndOffset)
-      if (end <= this.durableEndOffset && !segment.needsFolderSync) break
-      found.push({ segment, end })
-    }
-    return found.reverse()
-  }
-
-  async #writeSnapshot(segment: Segment): Promise<void> {
-    const { snapshot } = segment
-    segment.snapshot = undefined
-    if (snapshot === undefined) return
-    try {
-      await this.#replaceSnapshot(segment.baseOffset, snapshot)
-    } catch (error) {
-      if (!isDiskFull(error)) throw error // Without it a start reads more batches, that is all.
-    }
-  }
-
-  async #replaceSnapshot(offset: number, bytes: Uint8Array): Promise<void> {
+  async #saveSnapshot(offset: number, bytes: Uint8Array): Promise<void> {
     await this.#host.io.disk.replaceFile(snapshotPath(this.folder, offset), bytes)
     this.#snapshots = [...this.#snapshots.filter(taken => taken !== offset), offset]
     this.#snapshots.sort((a, b) => a - b)
-  }
-
-  /** flush.ms after the first unsynced write. */
-  #armFlush(): void {
-    if (this.#flushTimer !== undefined || this.#config.flushMs >= maxFlushMs) return
-    this.#flushTimer = this.#host.io.clock.timer(this.#config.flushMs, () => {
-      this.#flushTimer = undefined
-      if (this.#closed === undefined) void this.#sync().catch(() => {})
-    })
   }
 
   // ── Read ───────────────────────────────────────────────────────────────────
@@ -551,64 +477,31 @@ export class Log {
     this.#host.io.report.error(fields, message)
   }
 
-  /** The first record at or after the log start with that timestamp or a later one, below `end`. */
-  async offsetForTimestamp(timestampMs: number, end: number): Promise<FoundOffset | undefined> {
-    this.#refuseIfClosed()
-    const start = this.logStartOffset
-    return await this.#guarded(start, async () => {
-      const { indexIntervalBytes } = this.#config
-      for (const segment of [...this.#segments]) {
-        const largest = await segment.largest(indexIntervalBytes)
-        if (largest === undefined || largest.timestamp < timestampMs) continue
-        let from = Math.max(start, await segment.offsetBefore(timestampMs, indexIntervalBytes))
-        for (;;) {
-          const isLateEnough = (header: Batch) => header.maxTimestamp >= timestampMs
-          const batch = await segment.find(from, indexIntervalBytes, isLateEnough)
-          if (batch === undefined) break
-          const found = this.#firstRecord(
-            batch,
-            record => record.timestamp >= timestampMs && record.offset >= start,
-          )
-          if (found !== undefined) return found.offset < end ? found : undefined
-          from = batch.lastOffset + 1
-        }
-      }
-      return undefined
-    })
+  /** The first record from the log start on with that timestamp or a later one; none from `end` on. */
+  offsetForTimestamp(timestampMs: number, end: number): Promise<FoundOffset | undefined> {
+    return this.#lookUp(end, lookup => findByTimestamp(timestampMs, lookup))
   }
 
-  /** The record with the largest timestamp, the first of several (KIP-734); undefined from `end` on. */
-  async maxTimestampOffset(end: number): Promise<FoundOffset | undefined> {
-    this.#refuseIfClosed()
-    return await this.#guarded(this.logStartOffset, async () => {
-      const { indexIntervalBytes } = this.#config
-      let best: { segment: Segment; timestamp: number; offset: number } | undefined
-      for (const segment of [...this.#segments]) {
-        const largest = await segment.largest(indexIntervalBytes)
-        if (largest === undefined || largest.offset < this.logStartOffset) continue
-        if (best === undefined || largest.timestamp > best.timestamp) best = { segment, ...largest }
-      }
-      if (best === undefined) return undefined
-      const { segment, offset, timestamp } = best
-      const batch = await segment.find(offset, indexIntervalBytes, () => true)
-      const found = batch && this.#firstRecord(batch, record => record.timestamp >= timestamp)
-      return found !== undefined && found.offset < end ? found : undefined
-    })
+  /** The record with the largest timestamp, the first of several (KIP-734); none from `end` on. */
+  maxTimestampOffset(end: number): Promise<FoundOffset | undefined> {
+    return this.#lookUp(end, findMaxTimestamp)
   }
 
-  #firstRecord(
-    batch: Batch,
-    isWanted: (record: { offset: number; timestamp: number }) => boolean,
-  ): FoundOffset | undefined {
-    for (const { offset, timestamp } of recordsOf(
-      batch,
-      this.#config.maxDecompressedMessageBytes,
-    )) {
-      if (isWanted({ offset, timestamp })) {
-        return { offset, timestamp, leaderEpoch: batch.partitionLeaderEpoch }
-      }
-    }
-    return undefined
+  async #lookUp(
+    end: number,
+    find: (lookup: Lookup) => Promise<FoundOffset | undefined>,
+  ): Promise<FoundOffset | undefined> {
+    this.#refuseIfClosed()
+    const { logStartOffset } = this
+    const found = await this.#guarded(logStartOffset, () =>
+      find({
+        segments: [...this.#segments],
+        logStartOffset,
+        indexIntervalBytes: this.#config.indexIntervalBytes,
+        maxDecompressedBytes: this.#config.maxDecompressedMessageBytes,
+      }),
+    )
+    return found !== undefined && found.offset < end ? found : undefined
   }
 
   // ── Leadership, start and end ──────────────────────────────────────────────
@@ -662,7 +555,7 @@ export class Log {
     if (offset <= this.logStartOffset) return
     this.logStartOffset = offset
     await this.#orFail(async () => {
-      await this.#host.logStartMoved(this)
+      await this.#host.logStartMoved()
       const newest = this.#segments.findLastIndex((_, index) => this.#endOf(index) <= offset)
       await this.#deleteThrough(this.#segments[newest])
     })
@@ -707,7 +600,7 @@ export class Log {
   async #deleteThrough(newest: Segment | undefined): Promise<void> {
     if (newest === undefined) return
     // A sync under way may be at one of them; afterwards none comes back to them.
-    await this.#sync()
+    await this.#sync.sync()
     const written = this.#segments.indexOf(this.#writing)
     const deleted = this.#segments.splice(0, Math.min(this.#segments.indexOf(newest) + 1, written))
     if (deleted.length === 0) return
@@ -733,7 +626,7 @@ export class Log {
     this.#refuseIfClosed()
     if (offset >= this.logEndOffset) return
     await this.#orFail(async () => {
-      await this.#syncing
+      await this.#sync.stop()
       const { indexIntervalBytes } = this.#config
       const kept = Math.max(
         0,
@@ -758,7 +651,7 @@ export class Log {
   async #endAt(end: number): Promise<void> {
     this.logEndOffset = end
     this.writtenEndOffset = end
-    this.durableEndOffset = Math.min(this.durableEndOffset, end)
+    this.#sync.durableEndOffset = Math.min(this.durableEndOffset, end)
     await this.#dropSnapshots(offset => offset > end)
     if (this.epochs.truncateFromEnd(end)) await this.#saveEpochs()
     this.#producers = await loadProducers(this.#host, {
@@ -776,7 +669,7 @@ export class Log {
   async close(): Promise<void> {
     await this.#drained()
     if (this.#closed !== undefined) return
-    await this.#sync()
+    await this.#sync.sync()
     await this.#orFail(() => this.#complete())
     this.#end(new Error(`${this.folder} is closed`))
     for (const segment of this.#segments) await segment.release()
@@ -788,7 +681,7 @@ export class Log {
     await active.writeIndexes()
     await active.offsetIndex.file.sync()
     await active.timeIndex.file.sync()
-    await this.#replaceSnapshot(this.logEndOffset, encodeSnapshot(this.#producers))
+    await this.#saveSnapshot(this.logEndOffset, encodeSnapshot(this.#producers))
     const bases = new Set(this.#segments.map(({ baseOffset }) => baseOffset))
     await this.#dropSnapshots(offset => offset < this.logEndOffset && !bases.has(offset))
   }
@@ -797,7 +690,7 @@ export class Log {
   async abandon(): Promise<void> {
     this.#end(new Error(`${this.folder} is deleted`))
     await this.#drained()
-    await this.#syncing.catch(() => {})
+    await this.#sync.stop()
     for (const segment of this.#segments) await segment.release()
   }
 
@@ -810,7 +703,7 @@ export class Log {
 
   #end(error: Error): void {
     this.#closed = error
-    this.#flushTimer?.cancel()
+    void this.#sync.stop()
     this.#waiting = []
     this.#tail.clear()
   }

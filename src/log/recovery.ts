@@ -35,9 +35,10 @@ import {
   snapshotSuffix,
 } from './file-names.ts'
 import { LeaderEpochs } from './leader-epochs.ts'
+import type { SharedStorage } from './log-host.ts'
 import { decodeSnapshot, maxSnapshotBytes } from './producer-snapshot.ts'
 import { ProducerState } from './producer-state.ts'
-import { Segment, type SharedStorage } from './segment.ts'
+import { Segment } from './segment.ts'
 
 export type LastRun = 'clean' | 'killed' | 'power-loss'
 

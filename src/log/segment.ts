@@ -6,7 +6,7 @@
  * `size` and never depend on an index being right: one that leads astray is built again.
  */
 import { asBuffer } from '../base/bytes.ts'
-import { DiskError, type Io } from '../io/io.ts'
+import { DiskError } from '../io/io.ts'
 import { KafkaError } from '../protocol/errors.ts'
 import { Batch, batchHeaderBytes, batchSizeAt, fieldAt } from '../protocol/records/batch.ts'
 import { type ScannedBatch, scanBatches } from './batch-scan.ts'
@@ -17,19 +17,11 @@ import {
   offsetName,
   timeIndexSuffix,
 } from './file-names.ts'
-import { IndexBrokenError, type IndexCache, IndexFile } from './index-file.ts'
+import { IndexBrokenError, IndexFile } from './index-file.ts'
+import type { SharedStorage } from './log-host.ts'
 import { OffsetIndex, offsetEntryBytes } from './offset-index.ts'
-import type { OpenFiles } from './open-files.ts'
-import type { StoredBatch, TailCache } from './tail-cache.ts'
+import type { StoredBatch } from './tail-cache.ts'
 import { type TimeEntry, TimeIndex, timeEntryBytes } from './time-index.ts'
-
-/** What all logs of a data directory share. */
-export interface SharedStorage {
-  readonly io: Io
-  readonly files: OpenFiles
-  readonly indexes: IndexCache
-  readonly tails: TailCache
-}
 
 /** Damage that recovery found: bytes and offsets (both ends exclusive) that cannot be read. */
 export interface Hole {
@@ -63,6 +55,8 @@ export class Segment {
   isCreated: boolean
   /** Another segment follows, and the indexes are complete. */
   isSealed = false
+  /** Besides its last records, files or indexes have to be synced. */
+  needsSync = false
   /** The folder does not yet name it for sure. */
   needsFolderSync = false
   /** Producer state at the base offset, to be written with the next sync. */
@@ -100,6 +94,7 @@ export class Segment {
     await this.offsetIndex.file.truncate(0)
     await this.timeIndex.file.truncate(0)
     this.isCreated = true
+    this.needsSync = true
     this.needsFolderSync = true
   }
 
@@ -161,6 +156,7 @@ export class Segment {
     if (this.isSealed) return
     await this.writeIndexes()
     this.isSealed = true
+    this.needsSync = true
   }
 
   async writeIndexes(): Promise<void> {
@@ -171,6 +167,7 @@ export class Segment {
 
   /** Log first, then indexes, if they are complete. */
   async sync(): Promise<void> {
+    this.needsSync = false
     await this.#shared.files.with(this.logPath, file => file.sync())
     if (!this.isSealed) return
     await this.offsetIndex.file.sync()
