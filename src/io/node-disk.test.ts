@@ -27,7 +27,7 @@ test('the lock is seen by another process and free once its holder is killed', (
     const script = `
       import { nodeDisk } from ${JSON.stringify(new URL('node-disk.ts', import.meta.url).href)}
       await nodeDisk().lock(process.argv[1])
-      console.log('locked')
+      process.stdout.write('locked')
       setInterval(() => {}, 1000)`
     const holder = spawn(
       process.execPath,
