@@ -5,8 +5,7 @@
  * listeners are bound, so that their ports can be registered, and who connects waits; registration;
  * partitions; and when this broker is admitted the listeners serve. Each step notes how it is undone:
  * a start that fails undoes what was done, and `close` does it with all of it. The data directories
- * are the last to close, for their marker of a clean stop stands for everything before it. After a
- * failed start there is no marker.
+ * are the last to close, for their marker of a clean stop stands for everything before it.
  */
 import { Controller } from '../cluster/controller.ts'
 import { Image } from '../cluster/image.ts'
@@ -80,15 +79,10 @@ export class Broker {
     const io = options.io ?? (await import('../io/node.ts')).nodeIo()
     for (const notice of config.notices) io.report.warn({}, notice)
     const undo: Undo[] = []
-    const directories: LogDirectory[] = []
     try {
-      for (const path of config.current.dataDirectories) {
-        directories.push(await openDirectory(io, path, config.current))
-      }
-      return new Broker(await startParts(io, config, directories, options.store, undo))
+      return new Broker(await startParts(io, config, options.store, undo))
     } catch (error) {
-      const release = directories.map(directory => () => directory.abandon())
-      await undoAll([...release, ...undo]).catch(cause =>
+      await undoAll(undo).catch(cause =>
         io.report.error({ error: cause }, 'a start that failed could not be undone'),
       )
       throw error
@@ -107,15 +101,26 @@ export class Broker {
   }
 }
 
-async function openDirectory(io: Io, path: string, config: BrokerConfig): Promise<LogDirectory> {
-  const { producerIdExpirationMs, nodeId } = config
-  const directory = await LogDirectory.open(io, path, { producerIdExpirationMs })
-  const { brokerId } = directory
-  if (brokerId === undefined || brokerId === nodeId) return directory
-  await directory.abandon()
-  throw new ConfigError(
-    `data directory ${path} belongs to broker ${brokerId}, and node.id is ${nodeId}: set node.id=${brokerId}, or give this broker another directory`,
-  )
+/** Takes the locks of the data directories. */
+async function openDirectories(
+  io: Io,
+  { dataDirectories, producerIdExpirationMs, nodeId }: BrokerConfig,
+  undo: Undo[],
+): Promise<LogDirectory[]> {
+  const directories: LogDirectory[] = []
+  undo.push(async () => {
+    for (const directory of directories) await directory.close([])
+  })
+  for (const path of dataDirectories) {
+    const directory = await LogDirectory.open(io, path, { producerIdExpirationMs })
+    directories.push(directory)
+    const { brokerId } = directory
+    if (brokerId === undefined || brokerId === nodeId) continue
+    throw new ConfigError(
+      `data directory ${path} belongs to broker ${brokerId}, and node.id is ${nodeId}: set node.id=${brokerId}, or give this broker another directory`,
+    )
+  }
+  return directories
 }
 
 interface Parts {
@@ -123,21 +128,20 @@ interface Parts {
   readonly config: LiveConfig
   readonly image: Image
   readonly membership: Membership
-  readonly replicas: Replicas
   readonly server: Server
   readonly listeners: readonly BoundListener[]
   readonly ended: PromiseWithResolvers<Error | undefined>
-  /** How to undo the steps, in their order, but for the data directories. */
+  /** How to undo each step, in their order. */
   readonly undo: readonly Undo[]
 }
 
 async function startParts(
   io: Io,
   config: LiveConfig,
-  directories: readonly LogDirectory[],
   givenStore: MetadataStore | undefined,
   undo: Undo[],
 ): Promise<Parts> {
+  const directories = await openDirectories(io, config.current, undo)
   const store = givenStore ?? (await openLocalStore(io, directories[0]!.path))
   if (givenStore === undefined) undo.push(() => store.close())
   const image = new Image(io.report)
@@ -196,10 +200,12 @@ async function startParts(
   undo.push(() => server.stop(io.clock.monotonicMs()))
   listeners.push(...(await server.bind()))
   await membership.start()
+  // From here on the partitions know best how their directories end.
+  undo[0] = () => replicas.close()
   await replicas.start()
   await membership.admitted()
   server.serve()
-  return { io, config, image, membership, replicas, server, listeners, ended, undo }
+  return { io, config, image, membership, server, listeners, ended, undo }
 }
 
 /** What other brokers are told of our listeners. */
@@ -220,14 +226,13 @@ function registered(
  * nobody to take them, so what was accepted is finished first.
  */
 async function stopParts(parts: Parts): Promise<void> {
-  const { io, image, membership, replicas, server, ended, undo } = parts
+  const { io, image, membership, server, ended, undo } = parts
   const isAlone = [...image.brokers()].every(({ brokerId }) => brokerId === membership.brokerId)
   const stopServing = () => server.stop(io.clock.monotonicMs() + stopPatienceMs)
   if (isAlone) await stopServing()
   await membership.stopLeading()
   if (!isAlone) await stopServing()
   await undoAll(undo)
-  await replicas.close()
   ended.resolve(undefined)
 }
 
