@@ -273,8 +273,11 @@ export class Connection implements SocketHandlers, Holder {
     this.#frames.length = 0
     this.#lingerTimer = this.#host.clock.timer(lingerMs, () => this.#socket.destroy())
     this.#socket.end()
+    // The client's end is only seen by reading; what comes before it is ignored.
+    this.#setPaused(false)
   }
 
+  /** As in Kafka also while a request waits: a paused socket does not tell that its client is gone. */
   #watchIdle(): void {
     const { maxIdleMs } = this.#limits
     if (maxIdleMs < 0) return
@@ -282,8 +285,7 @@ export class Connection implements SocketHandlers, Holder {
     const check = () => {
       const leftMs = this.#activeMs + maxIdleMs - clock.monotonicMs()
       if (leftMs > 0) this.#idleTimer = clock.timer(leftMs, check)
-      else if (this.#inFlight.length === 0) this.#socket.destroy()
-      else this.#idleTimer = clock.timer(maxIdleMs, check)
+      else this.#socket.destroy()
     }
     this.#idleTimer = clock.timer(maxIdleMs, check)
   }
