@@ -86,10 +86,7 @@ export function validateForAppend(
   if (!isCrcValid(batch)) throw new KafkaError('CORRUPT_MESSAGE', 'record batch: wrong CRC')
   checkHeader(batch)
 
-  const expanded = recordBytes(
-    batch,
-    Math.min(config.maxDecompressedMessageBytes, maxExpandedBytes),
-  )
+  const expanded = recordBytes(batch, maxExpandedBytes)
   const ownMaxTimestamp = checkRecords(batch, expanded, config, nowMs)
 
   const compression = storedCompression(batch, config)
