@@ -323,7 +323,7 @@ test('arrays of elements without bytes, and of very many, are bounded', () => {
   assert.equal(decode(empty, 0, hex('00000003')).nothing.length, 3)
   throwsDecodeError(() => decode(empty, 0, hex('7fffffff')), /array of 2147483647/)
   const frame = new Uint8Array(maxElements + 20).fill(1)
-  // No sender, weight 0, and one label more than allowed: 4,000,002 as a varint.
-  frame.set(hex('00 00000000 8292f401'))
-  throwsDecodeError(() => decode(parcel, 2, frame), /more than 4000000 array elements/)
+  // No sender, weight 0, and one label more than allowed: 1,000,002 as a varint.
+  frame.set(hex('00 00000000 c2843d'))
+  throwsDecodeError(() => decode(parcel, 2, frame), /more than 1000000 array elements/)
 })

@@ -26,8 +26,8 @@ export interface RequestHeader {
 }
 
 /**
- * Reads the header of a frame without its size. Of an unknown API or version only what all headers
- * share is read. Throws DecodeError.
+ * Reads the header of a frame without its size. Of an unknown API only what all headers share is
+ * read; a version to come is taken to be flexible. Throws DecodeError.
  */
 export function decodeRequestHeader(frame: Uint8Array): RequestHeader {
   const reader = new Reader(frame)

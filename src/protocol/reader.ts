@@ -20,7 +20,9 @@ export class DecodeError extends Error {
  * Strings, byte fields and structs in all arrays of one message. A byte of a frame may stand for an
  * object of a hundred bytes in memory; this bounds what a frame of the largest legal size can take.
  */
-export const maxElements = 4_000_000
+export const maxElements = 1_000_000
+
+const noBytes = new Uint8Array(0)
 
 /** Elements that may have no bytes at all: then only this bounds their count. */
 const maxEmptyElements = 4096
@@ -130,7 +132,10 @@ export class Reader {
 
   /** A view of the next `length` bytes; no copy. */
   slice(length: number): Uint8Array {
-    if (length < 0) throw nullRefused(length)
+    if (length <= 0) {
+      if (length < 0) throw nullRefused(length)
+      return noBytes
+    }
     const start = this.take(length)
     return new Uint8Array(this.bytes.buffer, this.bytes.byteOffset + start, length)
   }
