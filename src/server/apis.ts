@@ -78,53 +78,92 @@ function api<Q extends Fields, R extends Fields>(
   response: Message<R>,
   handle: Api<Q, R>['handle'],
   fail: Api<Q, R>['fail'],
-  options: { listedMin?: number; isPipelined?: boolean } = {},
+  options: { remarks?: string; listedMin?: number; isPipelined?: boolean } = {},
 ): Api {
-  const { listedMin = request.versions.first, isPipelined = false } = options
+  const { first, last } = request.versions
+  const served = { first, last: request.latestUnstable ? last - 1 : last }
+  const { remarks = '', listedMin = first, isPipelined = false } = options
   // The types of one API meet in this call; the list holds them all.
-  return { request, response, handle, fail, listedMin, isPipelined } as unknown as Api
+  return {
+    request,
+    response,
+    handle,
+    fail,
+    served,
+    remarks,
+    listedMin,
+    isPipelined,
+  } as unknown as Api
 }
 
 /** In order of keys. */
 export const apis: readonly Api[] = [
   api(produceRequest, produceResponse, produce, produceFailure, {
+    remarks: 'acks 0, 1 and all; idempotent; listed from 0 for librdkafka, as Kafka does (KIP-896)',
     listedMin: 0,
     isPipelined: true,
   }),
-  api(fetchRequest, fetchResponse, fetch, fetchFailure),
-  api(listOffsetsRequest, listOffsetsResponse, listOffsets, listOffsetsFailure),
-  api(metadataRequest, metadataResponse, metadata, metadataFailure),
+  api(fetchRequest, fetchResponse, fetch, fetchFailure, {
+    remarks: 'sessions (KIP-227), long polling; consumers only, there are no followers yet',
+  }),
+  api(listOffsetsRequest, listOffsetsResponse, listOffsets, listOffsetsFailure, {
+    remarks: 'by time and all special timestamps; nothing is tiered',
+  }),
+  api(metadataRequest, metadataResponse, metadata, metadataFailure, {
+    remarks: 'creates topics when asked, and answers when they can be written',
+  }),
   api(
     apiVersionsRequest,
     apiVersionsResponse,
     apiVersions(() => apis),
     apiVersionsFailure,
+    { remarks: 'a version we do not serve is answered in v0 with UNSUPPORTED_VERSION (KIP-511)' },
   ),
-  api(createTopicsRequest, createTopicsResponse, createTopics, createTopicsFailure),
-  api(deleteTopicsRequest, deleteTopicsResponse, deleteTopics, deleteTopicsFailure),
+  api(createTopicsRequest, createTopicsResponse, createTopics, createTopicsFailure, {
+    remarks: 'answered when the topic can be written; a replication factor above 1 is refused',
+  }),
+  api(deleteTopicsRequest, deleteTopicsResponse, deleteTopics, deleteTopicsFailure, {
+    remarks: 'by name and by id; gone when answered',
+  }),
   api(deleteRecordsRequest, deleteRecordsResponse, deleteRecords, deleteRecordsFailure),
-  api(initProducerIdRequest, initProducerIdResponse, initProducerId, initProducerIdFailure),
+  api(initProducerIdRequest, initProducerIdResponse, initProducerId, initProducerIdFailure, {
+    remarks: 'idempotent producers; a transactional id gets INVALID_REQUEST',
+  }),
   api(
     offsetForLeaderEpochRequest,
     offsetForLeaderEpochResponse,
     offsetForLeaderEpoch,
     offsetForLeaderEpochFailure,
   ),
-  api(describeConfigsRequest, describeConfigsResponse, describeConfigs, describeConfigsFailure),
-  api(alterConfigsRequest, alterConfigsResponse, alterConfigs, alterConfigsFailure),
+  api(describeConfigsRequest, describeConfigsResponse, describeConfigs, describeConfigsFailure, {
+    remarks: 'topics and this broker',
+  }),
+  api(alterConfigsRequest, alterConfigsResponse, alterConfigs, alterConfigsFailure, {
+    remarks: 'topics and this broker',
+  }),
   api(describeLogDirsRequest, describeLogDirsResponse, describeLogDirs, describeLogDirsFailure),
-  api(createPartitionsRequest, createPartitionsResponse, createPartitions, createPartitionsFailure),
+  api(
+    createPartitionsRequest,
+    createPartitionsResponse,
+    createPartitions,
+    createPartitionsFailure,
+    { remarks: 'answered when the new partitions can be written' },
+  ),
   api(
     incrementalAlterConfigsRequest,
     incrementalAlterConfigsResponse,
     incrementalAlterConfigs,
     alterConfigsFailure,
+    { remarks: 'topics and this broker; of a broker what can change while it runs' },
   ),
-  api(describeClusterRequest, describeClusterResponse, describeCluster, describeClusterFailure),
+  api(describeClusterRequest, describeClusterResponse, describeCluster, describeClusterFailure, {
+    remarks: 'brokers; the endpoint type of controllers is refused',
+  }),
   api(
     describeTopicPartitionsRequest,
     describeTopicPartitionsResponse,
     describeTopicPartitions,
     describeTopicPartitionsFailure,
+    { remarks: 'with cursor and limit (KIP-966)' },
   ),
 ]

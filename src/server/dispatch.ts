@@ -8,7 +8,7 @@
 import { decode } from '../protocol/compile.ts'
 import { errorCode, KafkaError } from '../protocol/errors.ts'
 import { decodeRequestHeader, encodeResponse, type RequestHeader } from '../protocol/frame.ts'
-import type { Fields, IncomingFields, Message, OutgoingFields } from '../protocol/schema.ts'
+import type { Fields, IncomingFields, Message, OutgoingFields, Range } from '../protocol/schema.ts'
 import {
   CloseConnection,
   type ConnectionFacts,
@@ -29,8 +29,12 @@ export interface Api<Q extends Fields = Fields, R extends Fields = Fields> {
   handle(ctx: RequestContext, request: IncomingFields<Q>): Promise<OutgoingFields<R> | NoResponse>
   /** The answer when the whole request failed. */
   fail(request: IncomingFields<Q>, failure: Failure, version: number): OutgoingFields<R>
-  /** Lowest version that ApiVersions lists; the request's own by default. */
+  /** Versions that are served: an unstable last one is not. */
+  readonly served: Range
+  /** Lowest version that ApiVersions lists; the lowest served by default. */
   readonly listedMin: number
+  /** For docs/protocol-support.md: what clients should know. */
+  readonly remarks: string
   /** The next request of the connection may start before this one is answered. */
   readonly isPipelined: boolean
 }
@@ -65,7 +69,7 @@ export class Dispatcher {
     const header = decodeRequestHeader(frame)
     const api = this.#apis.get(header.apiKey)
     if (api === undefined) throw new CloseConnection(`API ${header.apiKey} is not served`)
-    const { first, last } = api.request.versions
+    const { first, last } = api.served
     if (header.apiVersion < first || header.apiVersion > last) {
       if (header.apiKey === apiVersionsKey) {
         return encodeResponse(api.response, 0, header.correlationId, unsupportedApiVersions(api))

@@ -11,7 +11,7 @@ import type {
   ApiVersionsRequest,
   ApiVersionsResponse,
 } from '../../protocol/messages/api-versions.ts'
-import type { Message } from '../../protocol/schema.ts'
+import type { Message, Range } from '../../protocol/schema.ts'
 import type { Failure, RequestContext } from '../context.ts'
 
 export const apiVersionsKey = 18
@@ -22,6 +22,7 @@ const softwareWord = /^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$/
 /** What ApiVersions says of one API. */
 export interface ListedApi {
   readonly request: Message
+  readonly served: Range
   readonly listedMin: number
 }
 
@@ -57,11 +58,6 @@ export function unsupportedApiVersions(api: ListedApi): ApiVersionsResponse {
   return { errorCode: errorCode('UNSUPPORTED_VERSION'), apiKeys: [listed(api)] }
 }
 
-function listed({ request, listedMin }: ListedApi) {
-  const { last } = request.versions
-  return {
-    apiKey: request.apiKey!,
-    minVersion: listedMin,
-    maxVersion: request.latestUnstable ? last - 1 : last,
-  }
+function listed({ request, served, listedMin }: ListedApi) {
+  return { apiKey: request.apiKey!, minVersion: listedMin, maxVersion: served.last }
 }
