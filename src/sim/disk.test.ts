@@ -182,6 +182,19 @@ test('faults hit the calls they are meant for; a failed sync drops what it shoul
     world.powerLoss()
   })
   assert.deepEqual([...seen.keys()], ['old'])
+  const rewritten = await outcomes(30, async world => {
+    const { disk } = world.io()
+    await disk.replaceFile('/f', bytes('old'))
+    const file = await disk.open('/f')
+    world.disk().fault = operation => (operation === 'sync' ? 'EIO' : undefined)
+    await file.write([bytes('new')], 0)
+    await file.sync().catch(() => {})
+    world.disk().fault = undefined
+    await file.write([bytes('new')], 0)
+    await file.sync()
+    world.powerLoss()
+  })
+  assert.deepEqual([...rewritten.keys()], ['new'])
 })
 
 test('bits flip and sectors turn to zeros on request', async () => {

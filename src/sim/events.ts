@@ -72,6 +72,7 @@ export class EventQueue {
       this.#processed++
       this.note(this.#kindNumber(event.kind))
       this.note(event.atMs * 1024)
+      this.note(event.tie)
       event.run()
       return true
     }

@@ -46,6 +46,22 @@ test('the clocks of a machine drift and jump, monotonic time never falls', async
   })
 })
 
+test('events of one moment come in an order that the seed decides', async () => {
+  const orders = new Set<string>()
+  for (let seed = 1; seed <= 30; seed++) {
+    const order = () =>
+      simulated(seed).run(async world => {
+        const ran: string[] = []
+        for (const name of ['a', 'b', 'c']) world.io().clock.timer(5, () => ran.push(name))
+        await world.sleep(6)
+        return ran.join('')
+      })
+    assert.equal(await order(), await order())
+    orders.add(await order())
+  }
+  assert.equal(orders.size, 6)
+})
+
 test('a deadlock is refused with the seed', async () => {
   await assert.rejects(
     simulated(77).run(() => new Promise(() => {})),
@@ -124,6 +140,7 @@ test('equal seeds give equal fingerprints and outcomes, other seeds others', asy
 test('a killed process gets no more answers, its timers are dropped, its disk is kept', async () => {
   await simulated().run(async world => {
     const old = world.io('a')
+    const oldStore = world.store('a')
     const happened: string[] = []
     await old.disk.replaceFile('/file', bytes('content'))
     old.clock.timer(5, () => happened.push('timer'))
@@ -134,6 +151,7 @@ test('a killed process gets no more answers, its timers are dropped, its disk is
       .then(() => happened.push('get'))
     void old.network.listen({ host: '', port: 9 }, () => assert.fail())
     world.kill('a')
+    void oldStore.txn([], [{ put: 'late', value: bytes('x') }]).then(() => happened.push('txn'))
     void old.disk.open('/late', { create: true }).then(() => happened.push('open'))
     void old.network
       .listen({ host: '', port: 10 }, () => assert.fail())
@@ -141,6 +159,7 @@ test('a killed process gets no more answers, its timers are dropped, its disk is
     await world.sleep(1000)
     assert.deepEqual(happened, [])
     const fresh = world.io('a')
+    assert.deepEqual((await world.store('a').get({ prefix: '' })).entries, [])
     assert.notEqual(fresh, old)
     assert.equal(text(await fresh.disk.readFile('/file', 100)), 'content')
     assert.equal(await fresh.disk.stat('/late'), undefined)
