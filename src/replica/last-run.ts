@@ -25,13 +25,23 @@ export function lastRun(
       `the log directories belong to different clusters: ${[...clusterIds].join(', ')}`,
     )
   }
-  const epochs = new Set(directories.map(directory => directory.previousEpoch))
-  const previousEpoch = epochs.size === 1 ? directories[0]?.previousEpoch : undefined
+  const clusterId = [...clusterIds][0]
+  // A directory without a session is new: it can have lost nothing.
+  const old = directories.filter(({ previousEpoch }) => previousEpoch !== undefined)
+  const epochs = new Set(old.map(({ previousEpoch }) => previousEpoch))
+  const previousEpoch = epochs.size === 1 ? old[0]!.previousEpoch : undefined
   const lossless =
     previousEpoch !== undefined &&
-    directories.every(directory => directory.lossless && directory.offline === undefined) &&
+    directories.every(({ offline }) => offline === undefined) &&
+    old.every(directory => directory.lossless && isWholeSet(directory, directories)) &&
     hasEveryFolder(image, brokerId, previousEpoch, directories)
-  return { clusterId: [...clusterIds][0], previousEpoch, lossless }
+  return { clusterId, previousEpoch, lossless }
+}
+
+/** All that the last run had are here. */
+function isWholeSet(directory: LogDirectory, directories: readonly LogDirectory[]): boolean {
+  const present = new Set(directories.map(({ directoryId }) => directoryId))
+  return directory.previousDirectoryIds.every(id => present.has(id))
 }
 
 function hasEveryFolder(

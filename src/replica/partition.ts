@@ -340,8 +340,7 @@ export class Partition {
     this.#progress()
   }
 
-  #onUnwritten(end: number, _cause: Error): void {
-    const error = new KafkaError('KAFKA_STORAGE_ERROR')
+  #onUnwritten(end: number, error: KafkaError): void {
     this.#written.fail(end, error)
     this.#replicated.fail(end, error)
   }

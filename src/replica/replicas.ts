@@ -18,6 +18,7 @@ import { reportFoldersGone, reportLogEnds } from '../cluster/reports.ts'
 import type { Transactor } from '../cluster/transact.ts'
 import type { LogConfig } from '../config/log-config.ts'
 import { type Io, StoreRequestError } from '../io/io.ts'
+import { folderName } from '../log/file-names.ts'
 import type { Log } from '../log/log.ts'
 import type { LogDirectory, LogFolder } from '../log/log-directory.ts'
 import { KafkaError } from '../protocol/errors.ts'
@@ -26,6 +27,7 @@ import { Partition } from './partition.ts'
 
 const checkpointMs = 5000
 const concurrentTurns = 16
+const leadingPollMs = 10
 
 export interface ReplicasOptions {
   readonly directories: readonly LogDirectory[]
@@ -94,6 +96,31 @@ export class Replicas {
     this.#every(checkpointMs, () => this.#checkpoint())
     this.#every(this.#options.retentionCheckMs, () => this.#enforceRetention())
     await Promise.all(this.#turns.values())
+  }
+
+  /**
+   * Resolves when this broker leads all that nobody else can lead, or after `patienceMs`: a broker
+   * that serves before that sends its first clients away.
+   */
+  async leading(patienceMs: number): Promise<void> {
+    const { clock } = this.#io
+    const deadlineMs = clock.monotonicMs() + patienceMs
+    while (clock.monotonicMs() < deadlineMs && this.#isLacking() && !this.#isClosed) {
+      await new Promise<void>(resolve => void clock.timer(leadingPollMs, resolve))
+    }
+  }
+
+  /** There is a partition that only this broker can lead and does not, though its log is well. */
+  #isLacking(): boolean {
+    for (const { name, partitions } of this.#image.topics()) {
+      for (const [index, { replicas }] of partitions.entries()) {
+        if (replicas.length > 1 || replicas[0] !== this.#membership.brokerId) continue
+        const partition = this.get(name, index)
+        const isBroken = partition?.isOffline || this.#failed.has(folderName(name, index))
+        if (!partition?.isLeader && !isBroken) return true
+      }
+    }
+    return false
   }
 
   /**
@@ -174,7 +201,6 @@ export class Replicas {
     }
     this.#inTurn(name, topicId ?? '', async () => {
       await directory.setAside(folder)
-      this.#io.report.warn({ folder: folder.name }, 'set a folder aside that no topic expects')
     })
   }
 
@@ -439,10 +465,6 @@ export class Replicas {
         .catch(error => this.#io.report.error({ topic: log.topic, error }, 'retention failed'))
     }
   }
-}
-
-function folderName(topic: string, index: number): string {
-  return `${topic}-${index}`
 }
 
 function slot<T>(map: Map<string, T[]>, key: string): T[] {
