@@ -28,7 +28,6 @@ export interface BrokerConfig {
   /** What topics have that say nothing themselves. */
   readonly log: LogConfig
   readonly retentionCheckIntervalMs: number
-  readonly highWatermarkCheckpointIntervalMs: number
   readonly producerIdExpirationMs: number
   readonly fetchMaxBytes: number
   readonly fetchSessionSlots: number
@@ -111,9 +110,6 @@ export function brokerConfig(sources: ConfigSources): BrokerConfig {
     defaultReplicationFactor: values.number('default.replication.factor'),
     log: logDefaults(values),
     retentionCheckIntervalMs: values.number('log.retention.check.interval.ms'),
-    highWatermarkCheckpointIntervalMs: values.number(
-      'replica.high.watermark.checkpoint.interval.ms',
-    ),
     producerIdExpirationMs: values.number('producer.id.expiration.ms'),
     fetchMaxBytes: values.number('fetch.max.bytes'),
     fetchSessionSlots: values.number('max.incremental.fetch.session.cache.slots'),

@@ -42,15 +42,6 @@ export const brokerKeys: ReadonlyMap<string, ConfigKey> = table(
       'dynamic',
     ],
     [
-      'compression.lz4.level',
-      'INT',
-      '9',
-      range(1, 17),
-      'MEDIUM',
-      'Level when the broker compresses with lz4.',
-      'dynamic',
-    ],
-    [
       'compression.type',
       'STRING',
       'producer',
@@ -363,14 +354,6 @@ export const brokerKeys: ReadonlyMap<string, ConfigKey> = table(
       any,
       'MEDIUM',
       'Memory for requests and answers of all connections; -1: 256 MiB. Beyond it sockets are not read.',
-    ],
-    [
-      'replica.high.watermark.checkpoint.interval.ms',
-      'LONG',
-      '5000',
-      any,
-      'HIGH',
-      'How often high watermarks are written to disk.',
     ],
     [
       'socket.listen.backlog.size',
@@ -880,6 +863,11 @@ export const brokerKeys: ReadonlyMap<string, ConfigKey> = table(
   ),
   section(
     'no-meaning',
+    [['compression.lz4.level', 'INT', '9', range(1, 17), 'MEDIUM']],
+    'the lz4 codec has one level',
+  ),
+  section(
+    'no-meaning',
     [['controlled.shutdown.enable', 'BOOLEAN', 'true', any, 'MEDIUM']],
     'a stop always hands over first',
   ),
@@ -922,6 +910,7 @@ export const brokerKeys: ReadonlyMap<string, ConfigKey> = table(
       ['log.flush.scheduler.interval.ms', 'LONG', '9223372036854775807', any, 'HIGH'],
       ['log.flush.start.offset.checkpoint.interval.ms', 'INT', '60000', range(0), 'HIGH'],
       ['log.preallocate', 'BOOLEAN', 'false', any, 'MEDIUM'],
+      ['replica.high.watermark.checkpoint.interval.ms', 'LONG', '5000', any, 'HIGH'],
     ],
     'how logs are written to disk differs',
   ),

@@ -23,14 +23,6 @@ export const topicKeys: ReadonlyMap<string, ConfigKey> = table(
       'Level when the broker compresses with gzip.',
     ],
     [
-      'compression.lz4.level',
-      'INT',
-      '9',
-      range(1, 17),
-      'MEDIUM',
-      'Level when the broker compresses with lz4.',
-    ],
-    [
       'compression.type',
       'STRING',
       'producer',
@@ -215,6 +207,11 @@ export const topicKeys: ReadonlyMap<string, ConfigKey> = table(
       ['remote.log.delete.on.disable', 'BOOLEAN', 'false', any, 'MEDIUM'],
     ],
     'tiered storage is not here yet',
+  ),
+  section(
+    'no-meaning',
+    [['compression.lz4.level', 'INT', '9', range(1, 17), 'MEDIUM']],
+    'the lz4 codec has one level',
   ),
   section(
     'no-meaning',
