@@ -47,6 +47,9 @@ type Undo = () => Promise<void> | void
 /** How long requests that were accepted may take after `close` was called. */
 const stopPatienceMs = 30_000
 
+/** How long a start waits until this broker leads what nobody else can lead. */
+const leadershipPatienceMs = 5000
+
 /** One running broker. */
 export class Broker {
   readonly clusterId: string
@@ -204,6 +207,7 @@ async function startParts(
   undo[0] = () => replicas.close()
   await replicas.start()
   await membership.admitted()
+  await replicas.leading(leadershipPatienceMs)
   server.serve()
   return { io, config, image, membership, server, listeners, ended, undo }
 }
