@@ -6,6 +6,7 @@
  * first append; `close` syncs everything and says so last. A failure of the disk takes the directory
  * offline once and for all: the kernel may have dropped what it could not write.
  */
+import { dirname } from 'node:path'
 import type { LogConfig } from '../config/log-config.ts'
 import { type DirectoryLock, DiskError, type Io, type Timer } from '../io/io.ts'
 import { KafkaError } from '../protocol/errors.ts'
@@ -127,7 +128,7 @@ export class LogDirectory {
     path: string,
     options: LogDirectoryOptions = {},
   ): Promise<LogDirectory> {
-    await io.disk.makeDirectory(path)
+    await makeDurably(io, path)
     const lock = await io.disk.lock(path)
     try {
       return new LogDirectory(io, path, options, await findAll(io, path, lock))
@@ -155,7 +156,7 @@ export class LogDirectory {
       producerIdExpirationMs: options.producerIdExpirationMs ?? 86_400_000,
       fail: error => this.#fail(error),
       markLossy: () => this.#changeSession({ lossy: true }),
-      loosenPolicy: () => this.#changeSession({ allSync: false }).catch(() => {}),
+      loosenPolicy: () => this.#loosenPolicy(),
       removeLater: (paths, delayMs) => this.#removeLater(paths, delayMs),
       logStartMoved: () => this.#saveLogStarts(),
     }
@@ -244,6 +245,11 @@ export class LogDirectory {
     }
     this.#hasBegun = true
     await this.#changeSession({})
+  }
+
+  /** Before `begin` the file still speaks of the last run; then `begin` looks at all logs. */
+  async #loosenPolicy(): Promise<void> {
+    if (this.#hasBegun) await this.#changeSession({ allSync: false }).catch(() => {})
   }
 
   /** Changes the session file, one write after the other; nothing when no session was ever begun. */
@@ -491,6 +497,15 @@ export class LogDirectory {
     for (const log of this.#logs.values()) log.goOffline(error)
     this.onOffline(error)
   }
+}
+
+/** Makes the folder and its missing parents, so that they outlive a power loss. */
+async function makeDurably(io: Io, path: string): Promise<void> {
+  if ((await io.disk.stat(path)) !== undefined) return
+  const parent = dirname(path)
+  if (parent !== path) await makeDurably(io, parent)
+  await io.disk.makeDirectory(path)
+  await io.disk.syncDirectory(parent)
 }
 
 async function findAll(io: Io, path: string, lock: DirectoryLock): Promise<Found> {

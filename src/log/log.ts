@@ -13,7 +13,7 @@
  */
 import { assert } from '../base/assert.ts'
 import type { LogConfig } from '../config/log-config.ts'
-import type { ReportFields } from '../io/io.ts'
+import { DiskError, type ReportFields } from '../io/io.ts'
 import { KafkaError } from '../protocol/errors.ts'
 import { type Batch, stampBatch } from '../protocol/records/batch.ts'
 import { formatEpochs } from './checkpoint-file.ts'
@@ -107,6 +107,7 @@ export class Log {
   /** The segment that the writer is at; later ones wait for it. */
   #writing: Segment
   #writer: Promise<void> | undefined
+  #group: readonly Waiting[] = []
   /** Called when the group under way is written, or failed. */
   #afterGroup: (() => void)[] = []
   #savingEpochs: Promise<void> = Promise.resolve()
@@ -291,9 +292,11 @@ export class Log {
     await undefined // What else is appended in this turn joins the first write.
     while (this.#waiting.length > 0 && this.#closed === undefined) {
       const group = this.#takeGroup()
+      this.#group = group
       const failure = await this.#writeGroup(group).catch((error: Error) => error)
       if (failure === undefined) this.onEnd(this.writtenEndOffset)
       else await this.#writeFailed(group, failure)
+      this.#group = []
       for (const resume of this.#afterGroup.splice(0)) resume()
     }
     this.#writer = undefined
@@ -342,6 +345,7 @@ export class Log {
   }
 
   async #writeFailed(group: readonly Waiting[], error: Error): Promise<void> {
+    if (!(error instanceof DiskError)) throw error
     if (!isDiskFull(error)) return this.#host.fail(error)
     if (this.#closed !== undefined) return
     if (this.#fullUntilMs === undefined) {
@@ -375,11 +379,8 @@ export class Log {
 
   /** Waits until all that is queued now is written, or taken back. */
   async #drained(): Promise<void> {
-    const end = this.logEndOffset
-    const last = this.#waiting.at(-1)
-    while (this.#writer !== undefined) {
-      const isWritten = this.writtenEndOffset >= Math.min(end, this.logEndOffset)
-      if (isWritten && (last === undefined || !this.#waiting.includes(last))) return
+    const last = this.#waiting.at(-1) ?? this.#group.at(-1)
+    while (last !== undefined && [...this.#waiting, ...this.#group].includes(last)) {
       await new Promise<void>(resolve => this.#afterGroup.push(resolve))
     }
   }

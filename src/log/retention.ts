@@ -11,7 +11,7 @@ export interface SegmentFacts {
 /**
  * How many of the oldest segments go: those below `logStartOffset`; with delete also those whose
  * newest record is older than retention.ms, and as many as the rest can spare under retention.bytes.
- * None reaches above the high watermark.
+ * None reaches above the high watermark, and an empty one, which marks the end, stays.
  */
 export function expiredSegments(
   segments: readonly SegmentFacts[],
@@ -26,8 +26,8 @@ export function expiredSegments(
     const isTooOld = retentionMs >= 0 && nowMs - largestTimestampMs > retentionMs
     const isSurplus = retentionBytes >= 0 && surplusBytes >= sizeBytes
     const isBelowStart = endOffset <= bounds.logStartOffset
-    const isExpired = cleanupDelete && sizeBytes > 0 && (isTooOld || isSurplus)
-    if (endOffset > bounds.highWatermark || !(isBelowStart || isExpired)) break
+    const isExpired = isBelowStart || (cleanupDelete && (isTooOld || isSurplus))
+    if (endOffset > bounds.highWatermark || sizeBytes === 0 || !isExpired) break
     surplusBytes -= sizeBytes
     count++
   }
