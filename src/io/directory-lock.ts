@@ -28,7 +28,8 @@ export function lockDirectory(directory: string, held: HeldLocks): DirectoryLock
       throw Object.assign(new Error(`${directory} is not a folder`), { code: 'ENOTDIR' })
     }
     database = new DatabaseSync(path)
-    database.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE')
+    // Nothing is ever written: a journal in memory leaves no second file beside the lock.
+    database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
   } catch (error) {
     database?.close()
     throw lockError(directory, path, error as Error & { code?: string; errcode?: number })

@@ -210,6 +210,7 @@ const folders: DiskBehaviour[] = [
       await assert.rejects(disk.lock(folder), DirectoryLockedError)
       await assert.rejects(other.lock(folder), DirectoryLockedError)
       assert.equal((await disk.stat(`${folder}/.lock`))?.inode, lock.inode)
+      assert.deepEqual(await disk.list(folder), [{ name: '.lock', directory: false }])
       await lock.release()
       await lock.release()
       const second = await other.lock(folder)

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type StoreEvent, StoreUnavailableError } from '../io/io.ts'
 import { storeBehaviours } from '../io/store-conformance.ts'
+import type { StoreFault } from './store.ts'
 import { simulated } from './world.ts'
 
 const one = new Uint8Array([1])
@@ -35,6 +36,23 @@ test('a request of a process that dies may still take effect; its lease runs out
     })
   }
   assert.deepEqual([...outcomes], [1])
+})
+
+test('an unanswered transaction has not happened, has happened, or happens later', async () => {
+  await simulated().run(async world => {
+    const store = world.store()
+    const after = async (fault: StoreFault) => {
+      world.metadata.fault = kind => (kind === 'txn' ? fault : undefined)
+      await assert.rejects(store.txn([], [{ put: fault, value: one }]), StoreUnavailableError)
+      const count = async () => (await store.get({ key: fault })).entries.length
+      const first = await count()
+      await world.sleep(100)
+      return [first, await count()]
+    }
+    assert.deepEqual(await after('lost'), [0, 0])
+    assert.deepEqual(await after('answer lost'), [1, 1])
+    assert.deepEqual(await after('late'), [0, 1])
+  })
 })
 
 test('a watch ends as broken on request, and as compacted when history is gone', async () => {

@@ -20,12 +20,17 @@ import { StoreWatches } from '../io/store-watches.ts'
 import type { Event, EventQueue } from './events.ts'
 import type { Prng } from './random.ts'
 
+/** How a request goes unanswered: it never arrives, took effect, or takes effect after the refusal. */
+export type StoreFault = 'lost' | 'answer lost' | 'late'
+
 /** The store, as the test sees it. */
 export class SimulatedStore {
   /** Bounds of the time of one way to the store, of the lag of a watch, of an expiry's lateness. */
   delayMs = { min: 0.1, max: 2 }
   watchLagMs = { min: 0.1, max: 5 }
   expiryLateMs = { min: 0, max: 500 }
+  /** Makes a request (get, txn, grant, keepAlive, revoke) end as StoreUnavailableError. */
+  fault: ((kind: string) => StoreFault | undefined) | undefined
   readonly #events: EventQueue
   readonly #random: Prng
   readonly #watches: StoreWatches
@@ -58,20 +63,37 @@ export class SimulatedStore {
   call<T>(kind: string, isAlive: () => boolean, effect: () => T): Promise<T> {
     return new Promise((resolve, reject) => {
       if (!isAlive()) return
+      const fault = this.fault?.(kind)
+      const giveUp = () => reject(new StoreUnavailableError(`simulated: ${kind} was not answered`))
+      const answer = (settle: () => void) =>
+        this.#after(this.delayMs, () => isAlive() && settle(), `store.${kind} answer`)
       this.#after(this.delayMs, () => {
-        let answer: () => void
-        try {
-          const result = effect()
-          answer = () => resolve(result)
-        } catch (error) {
-          answer = () => reject(error)
+        if (fault !== undefined) answer(giveUp)
+        if (fault === 'lost') return
+        if (fault === 'late') {
+          // Well after the answer: the caller has tried again by then.
+          this.#events.schedule(10 * this.delayMs.max, 'store.late', () => this.#take(effect))
+          return
         }
-        this.#events.note(Number(this.#model.revision))
-        this.#watches.publish(this.#model.revision)
-        this.#armExpiry()
-        this.#after(this.delayMs, () => isAlive() && answer(), `store.${kind} answer`)
+        const outcome = this.#take(effect)
+        if (fault === undefined) {
+          answer(() => ('error' in outcome ? reject(outcome.error) : resolve(outcome.value)))
+        }
       })
     })
+  }
+
+  /** Lets a request take effect now. */
+  #take<T>(effect: () => T): { value: T } | { error: unknown } {
+    try {
+      return { value: effect() }
+    } catch (error) {
+      return { error }
+    } finally {
+      this.#events.note(Number(this.#model.revision))
+      this.#watches.publish(this.#model.revision)
+      this.#armExpiry()
+    }
   }
 
   watch(range: KeyRange, from: bigint, sink: WatchSink, isAlive: () => boolean): Watch {
