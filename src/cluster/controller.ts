@@ -66,6 +66,7 @@ interface Term {
 
 const retryMs = 500
 const maxAttempts = 10
+/** Of requests; repairs are never more than one. */
 const longestQueue = 10_000
 const zeroTopicId = 'AAAAAAAAAAAAAAAAAAAAAA'
 
@@ -237,6 +238,9 @@ export class Controller {
     decide: (given: Given) => Plan<Answer>,
   ): Promise<Answer> {
     await this.#whenActive()
+    if (this.#queued >= longestQueue) {
+      throw new KafkaError('REQUEST_TIMED_OUT', 'the controller is busy')
+    }
     return this.#enqueue(async () => {
       for (let attempt = 0; attempt < maxAttempts; attempt++) {
         if (this.#io.clock.monotonicMs() >= options.deadlineMs) {
@@ -262,11 +266,8 @@ export class Controller {
     if (this.#term === undefined) await this.#active.promise
   }
 
-  /** One item at a time; the bound keeps a flood of requests from growing without end. */
+  /** One item at a time. */
   #enqueue<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#queued >= longestQueue) {
-      return Promise.reject(new KafkaError('REQUEST_TIMED_OUT', 'the controller is busy'))
-    }
     this.#queued++
     const done = this.#queue.then(work)
     this.#queue = done.then(

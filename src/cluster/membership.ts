@@ -230,6 +230,10 @@ export class Membership {
       if (registration !== undefined) {
         const { brokerEpoch } = registration
         const { clusterId, brokerId } = this
+        if (this.#isClosed) {
+          await this.#store.revokeLease(registration.lease.id)
+          return
+        }
         await this.#options.onRegistered({ clusterId, brokerId, brokerEpoch })
         this.#validUntilMs = sentMs + this.#options.sessionTimeoutMs
         this.#keepAliveIn(this.#options.sessionTimeoutMs / 3)
@@ -324,18 +328,10 @@ export class Membership {
     // The process ran on: since that registration it lost nothing.
     this.#previousEpoch = lostEpoch
     this.#lossless = true
-    while (!this.#isClosed) {
-      try {
-        await this.#register()
-        return
-      } catch (error) {
-        if (error instanceof KafkaError) {
-          this.#options.onFatal(error)
-          return
-        }
-        this.#report.warn({ error }, 'could not register, trying again')
-        await this.#sleep(registrationRetryMs)
-      }
+    try {
+      await this.#register()
+    } catch (error) {
+      this.#options.onFatal(error as Error)
     }
   }
 

@@ -17,7 +17,7 @@ import { type Member, type PartitionState, sameMember } from '../cluster/partiti
 import { reportFoldersGone, reportLogEnds } from '../cluster/reports.ts'
 import type { Transactor } from '../cluster/transact.ts'
 import type { LogConfig } from '../config/log-config.ts'
-import { type Io, StoreRequestError } from '../io/io.ts'
+import type { Io } from '../io/io.ts'
 import { folderName } from '../log/file-names.ts'
 import type { Log } from '../log/log.ts'
 import type { LogDirectory, LogFolder } from '../log/log-directory.ts'
@@ -383,11 +383,11 @@ export class Replicas {
     void reportLogEnds(this.#transactor, brokerId, registration, ends)
       .catch(error => {
         // Without the registration nobody asks for it; after the next one it is told again.
-        if (!(error instanceof StoreRequestError) && !this.#isClosed) throw error
+        this.#io.report.warn({ error }, 'could not tell where logs end')
       })
       .finally(() => {
         this.#isAnnouncing = false
-        if ([...this.#lostEnds()].length !== ends.length) this.#announceSoon()
+        if ([...this.#lostEnds()].length > ends.length) this.#announceSoon()
       })
   }
 
