@@ -89,10 +89,27 @@ function number(random: Prng, name: string, max: number): number {
     return Math.min(pick(random, partitions), max)
   }
   if (name === 'replicationFactor') return pick(random, [1, 1, -1, 0, 3])
+  if (name === 'resourceType') return pick(random, [2, 2, 4, 4, 1, 8, 0])
+  if (name === 'configOperation') return pick(random, [0, 1, 2, 3, 4, -1])
   if (name === 'brokerIds') return pick(random, [0, 1, 2, -1])
   if (name === 'acks') return pick(random, [-1, 0, 1, 2])
   if (name === 'maxWaitMs' || name === 'timeoutMs') return pick(random, [0, 10, 1000, -1, max])
-  const edges = [-1, 0, 0, 1, 2, 10, -2, -3, -4, -5, -6, max, -max - 1, random.below(1000)]
+  const edges = [
+    -1,
+    0,
+    0,
+    1,
+    2,
+    10,
+    -2,
+    -3,
+    -4,
+    -5,
+    -6,
+    max,
+    -max - 1,
+    random.below(Math.min(max, 1000)),
+  ]
   return Math.max(pick(random, edges), -Number.MAX_SAFE_INTEGER)
 }
 
