@@ -145,40 +145,19 @@ async function startParts(
   undo: Undo[],
 ): Promise<Parts> {
   const directories = await openDirectories(io, config.current, undo)
-  const store = givenStore ?? (await openLocalStore(io, directories[0]!.path))
-  if (givenStore === undefined) undo.push(() => store.close())
-  const image = new Image(io.report)
+  const metadata = await openMetadata(io, directories, givenStore, undo)
+  const { store, image, feed, transactor } = metadata
   config.follow(image, io.report)
-  const feed = new ImageFeed(io, store, image)
-  undo.push(() => feed.close())
   await Promise.all([
     feed.start(),
     ...directories.map(directory => directory.settle(config.current.log)),
   ])
 
-  const incarnation = randomId(io.random)
-  const transactor = new Transactor(io.clock, store, incarnation)
-  undo.push(() => transactor.close())
   const ended = Promise.withResolvers<Error | undefined>()
   const listeners: BoundListener[] = []
-  const membership = new Membership(io, store, image, transactor, {
-    brokerId: config.current.nodeId,
-    incarnation,
-    sessionTimeoutMs: config.current.sessionTimeoutMs,
-    rack: config.current.rack,
-    directories: directories.map(directory => directory.directoryId),
-    newClusterId: randomId(io.random),
-    ...lastRun(image, config.current.nodeId, directories),
-    // Read when it registers: the ports are known then.
-    get listeners() {
-      return registered(config.current, listeners)
-    },
-    async onRegistered(identity) {
-      const directoryIds = directories.map(directory => directory.directoryId)
-      await Promise.all(directories.map(each => each.begin({ ...identity, directoryIds })))
-    },
-    onFatal: error => ended.resolve(error),
-  })
+  const onFatal = (error: Error) => ended.resolve(error)
+  const membership = makeMembership(io, config, directories, metadata, listeners, onFatal)
+  undo.push(() => membership.close())
   const replicas = new Replicas(io, image, membership, transactor, {
     directories,
     logConfig: overrides => logConfig(overrides, config.current),
@@ -187,20 +166,13 @@ async function startParts(
   const rules = configRules(() => config.current)
   const options = { rules, replicas }
   const controller = new Controller(io, image, feed, membership, transactor, options)
-  undo.push(
-    () => membership.close(),
-    () => controller.close(),
-  )
-  const server = new Server({
-    io,
-    brokerId: membership.brokerId,
-    image,
-    replicas,
-    controller,
-    producerIds: new ProducerIds(store, transactor),
-    config: () => config.current,
-  })
+  undo.push(() => controller.close())
+  const { brokerId } = membership
+  const producerIds = new ProducerIds(store, transactor)
+  const domain = { io, brokerId, image, replicas, controller, producerIds }
+  const server = new Server({ ...domain, config: () => config.current })
   undo.push(() => server.stop(io.clock.monotonicMs()))
+
   listeners.push(...(await server.bind()))
   await membership.start()
   // From here on the partitions know best how their directories end.
@@ -210,6 +182,65 @@ async function startParts(
   await replicas.leading(leadershipPatienceMs)
   server.serve()
   return { io, config, image, membership, server, listeners, ended, undo }
+}
+
+/** The metadata store and what this process reads and writes it through. */
+interface Metadata {
+  readonly store: MetadataStore
+  readonly image: Image
+  readonly feed: ImageFeed
+  readonly transactor: Transactor
+  /** Random: names this process. */
+  readonly incarnation: string
+}
+
+async function openMetadata(
+  io: Io,
+  directories: readonly LogDirectory[],
+  givenStore: MetadataStore | undefined,
+  undo: Undo[],
+): Promise<Metadata> {
+  const store = givenStore ?? (await openLocalStore(io, directories[0]!.path))
+  if (givenStore === undefined) undo.push(() => store.close())
+  const image = new Image(io.report)
+  const feed = new ImageFeed(io, store, image)
+  const incarnation = randomId(io.random)
+  const transactor = new Transactor(io.clock, store, incarnation)
+  undo.push(
+    () => feed.close(),
+    () => transactor.close(),
+  )
+  return { store, image, feed, transactor, incarnation }
+}
+
+/** The registration to be; the image is whole and the directories are settled. */
+function makeMembership(
+  io: Io,
+  config: LiveConfig,
+  directories: readonly LogDirectory[],
+  { store, image, transactor, incarnation }: Metadata,
+  listeners: readonly BoundListener[],
+  onFatal: (error: Error) => void,
+): Membership {
+  const { nodeId: brokerId, sessionTimeoutMs, rack } = config.current
+  const directoryIds = directories.map(directory => directory.directoryId)
+  return new Membership(io, store, image, transactor, {
+    brokerId,
+    incarnation,
+    sessionTimeoutMs,
+    rack,
+    directories: directoryIds,
+    newClusterId: randomId(io.random),
+    ...lastRun(image, brokerId, directories),
+    // Read when it registers: the ports are known then.
+    get listeners() {
+      return registered(config.current, listeners)
+    },
+    async onRegistered(identity) {
+      await Promise.all(directories.map(each => each.begin({ ...identity, directoryIds })))
+    },
+    onFatal,
+  })
 }
 
 /** What other brokers are told of our listeners. */
