@@ -15,7 +15,7 @@ export class FrameReader {
   #sizeFilled = 0
   /** The frame that has begun; its bytes so far are `#buffer[0, #filled)`. */
   #frameBytes = -1
-  #buffer = new Uint8Array(0)
+  #buffer: Uint8Array = new Uint8Array(0)
   #filled = 0
 
   constructor(maxBytes: number) {
@@ -69,7 +69,8 @@ export class FrameReader {
     const needed = this.#filled + part.length
     if (needed > this.#buffer.length) {
       const capacity = Math.min(this.#frameBytes, Math.max(4 * this.#filled, needed, firstCapacity))
-      const grown = new Uint8Array(capacity)
+      // Not zeroed: what is not filled is never given out.
+      const grown = Buffer.allocUnsafeSlow(capacity)
       grown.set(this.#buffer.subarray(0, this.#filled))
       this.#buffer = grown
     }
