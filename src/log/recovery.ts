@@ -185,7 +185,7 @@ class Recovery {
     const expected: Expected = { offset: base, epoch: -1 }
     for (let index = start; index < this.#segments.length; index++) {
       const segment = this.#segments[index]!
-      expected.offset = Math.max(expected.offset, segment.baseOffset)
+      if (segment.baseOffset > expected.offset && !(await this.#skipTo(index, expected))) break
       await this.#scan(segment, index, expected)
       await this.#shared.files.with(segment.logPath, file => file.sync())
       if (index < this.#segments.length - 1) {
@@ -200,6 +200,27 @@ class Recovery {
     await last.writeIndexes()
     await this.#shared.io.disk.syncDirectory(this.#options.folder)
     return expected.offset
+  }
+
+  /**
+   * A whole segment is missing before this one: after a power loss what follows was not synced and
+   * goes, else it is damage. True when the scan goes on.
+   */
+  async #skipTo(index: number, expected: Expected): Promise<boolean> {
+    const { baseOffset } = this.#segments[index]!
+    this.#outcome = 'lossy'
+    await this.#options.markLossy()
+    this.#report(`has nothing between offsets ${expected.offset} and ${baseOffset}`)
+    if (this.#options.lastRun === 'power-loss' && !this.#isSynced(expected)) {
+      await this.#dropSegmentsAfter(index - 1)
+      return false
+    }
+    expected.offset = baseOffset
+    return true
+  }
+
+  #isSynced(expected: Expected): boolean {
+    return expected.offset < (this.#options.recoveryPoint ?? 0)
   }
 
   /** Reads one segment from its start, and decides at each failure. */
@@ -241,7 +262,7 @@ class Recovery {
     failure: { position: number; fileSize: number; isShort: boolean },
   ): Promise<number | undefined> {
     const isLast = !(await this.#hasDataAfter(index))
-    const isSynced = expected.offset < (this.#options.recoveryPoint ?? 0)
+    const isSynced = this.#isSynced(expected)
     const isTorn = failure.isShort && isLast && !isSynced
     switch (isSynced ? 'clean' : this.#options.lastRun) {
       case 'killed':
@@ -400,7 +421,7 @@ export async function loadProducers(
   }
   const nowMs = clock.wallMs()
   for (const [index, segment] of from.segments.entries()) {
-    const nextBase = from.segments[index + 1]?.baseOffset ?? Number.POSITIVE_INFINITY
+    const nextBase = from.segments[index + 1]?.baseOffset ?? from.offset
     if (nextBase <= replayFrom || segment.baseOffset >= from.offset) continue
     const isWhole = await segment.eachHeader(replayFrom, header => {
       if (header.producerId >= 0 && header.lastOffset < from.offset) producers.append(header, nowMs)

@@ -68,6 +68,8 @@ export class Segment {
   #largest: TimeEntry | undefined
   #bytesSinceEntry = 0
   #mending: Promise<void> | undefined
+  /** The indexes are what the log says, whatever they say. */
+  #isRebuilt = false
 
   constructor(shared: SharedStorage, folder: string, baseOffset: number, isNew: boolean) {
     const path = (suffix: string) => `${folder}/${offsetName(baseOffset, suffix)}`
@@ -213,6 +215,7 @@ export class Segment {
       this.addScanned(batch, indexIntervalBytes)
       return true
     })
+    this.#isRebuilt = true
     if (this.isSealed) await this.writeIndexes()
   }
 
@@ -272,7 +275,12 @@ export class Segment {
   /** Largest timestamp and the last offset of its batch; undefined when no record has a timestamp. */
   async largest(indexIntervalBytes: number): Promise<TimeEntry | undefined> {
     if (this.#largest === undefined && this.size > 0) {
-      this.#largest = await this.#mended(indexIntervalBytes, () => this.timeIndex.newest())
+      this.#largest = await this.#mended(indexIntervalBytes, async () => {
+        const newest = await this.timeIndex.newest()
+        // Sealing leaves an entry, unless no record has a timestamp; then one look at all is enough.
+        if (newest !== undefined || !this.isSealed || this.#isRebuilt) return newest
+        throw new IndexBrokenError(`${this.timeIndex.file.path} is empty`)
+      })
     }
     return this.#largest === undefined || this.#largest.timestamp < 0 ? undefined : this.#largest
   }
