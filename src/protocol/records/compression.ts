@@ -2,7 +2,7 @@
  * The codecs of record batches, synchronous, each with a bound on what it may expand to.
  *
  * gzip and zstd are Node's, which stop at the bound. Snappy and lz4 are native blocks inside
- * framings of our own (xerial.ts, lz4-frame.ts), which know the expanded size beforehand. Native
+ * framings of our own (xerial.ts, lz4-frame.ts), which bound what comes out beforehand. Native
  * libraries are loaded at first use.
  */
 import { constants, gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
