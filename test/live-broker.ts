@@ -133,6 +133,15 @@ export class LiveBroker {
     return this.log().trimEnd().split('\n').slice(-lines).join('\n')
   }
 
+  /** Lines of its log that tell of an exception nobody foresaw, each kind once. */
+  surprises(): string[] {
+    const lines = this.log()
+      .split('\n')
+      .filter(line => /unexpected|unhandled|uncaught|AssertionError|out of memory/i.test(line))
+    const kind = (line: string) => line.replace(/^\S+/, '').replaceAll(/\d+/g, '#').slice(0, 400)
+    return [...new Map(lines.map(line => [kind(line), line])).values()]
+  }
+
   async #end(signal: NodeJS.Signals): Promise<number | NodeJS.Signals | undefined> {
     const child = this.#child
     this.#ending = true

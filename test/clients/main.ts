@@ -89,6 +89,9 @@ try {
   const claim = broker === undefined ? 'read back (nothing was killed): ' : 'after kill -9: '
   facts.push(...again.map(fact => ({ ...fact, what: claim + fact.what })))
   await broker?.stop()
+  for (const line of broker?.surprises() ?? []) {
+    facts.push({ client: 'broker', version: '', what: line.slice(0, 1000), ok: false })
+  }
 } finally {
   facts.sort(
     (a, b) =>

@@ -78,7 +78,12 @@ for await (const line of createInterface({ input: recorder.stdout })) {
 const [code] = await ended
 clearTimeout(deadline)
 const killed = downTimesMs.length - 1
-const passed = code === 0 && fatal === undefined && broker.died === undefined && killed === kills
+const surprises = broker.surprises()
+for (const line of surprises) console.log(`  ${line}`)
+const passed =
+  code === 0 &&
+  [fatal, broker.died, surprises[0]].every(bad => bad === undefined) &&
+  killed === kills
 if (!passed) {
   console.log(`${fatal ?? broker.died ?? `the recorder ended with ${code}, ${killed} kills`}`)
   console.log(`The broker's last words:\n${broker.logTail()}`)

@@ -174,17 +174,6 @@ async function work(broker: LiveBroker, number: number, endAtMs: number): Promis
   }
 }
 
-/** Lines that tell of an exception nobody foresaw, each kind once. */
-function surprises(log: string): string[] {
-  const lines = log
-    .split('\n')
-    .filter(line => /unexpected|unhandled|uncaught|AssertionError|heap out of memory/i.test(line))
-  const kinds = new Map(
-    lines.map(line => [line.replace(/^\S+/, '').replaceAll(/\d+/g, '#').slice(0, 400), line]),
-  )
-  return [...kinds.values()]
-}
-
 function figures(broker: LiveBroker, peakRss: number, startedAt: number): string {
   const { bursts, frames, damaged, answers, closed, checks } = counts
   const mib = (bytes: number) => `${(bytes / 1024 / 1024).toFixed(0)} MiB`
@@ -218,7 +207,7 @@ while (failure === undefined && performance.now() < endAtMs) {
 }
 await working
 console.log(`fuzz: ${figures(broker, peakRss, startedAt)}`)
-const kinds = surprises(broker.log())
+const kinds = broker.surprises()
 if (kinds.length > 0) fail(`${kinds.length} kinds of exceptions in the log that nobody foresaw`)
 if (failure === undefined) await broker.stop().catch((error: Error) => fail(error.message))
 if (failure !== undefined) {
