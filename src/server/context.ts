@@ -57,6 +57,9 @@ export interface Failure {
   readonly errorMessage: string | null
 }
 
+/** No request waits longer, whatever it says: its connection may be gone without a sign. */
+const longestWaitMs = 600_000
+
 export class RequestContext {
   readonly domain: Domain
   readonly server: ServerState
@@ -96,7 +99,21 @@ export class RequestContext {
 
   /** Monotonic time by which a request that allows `timeoutMs` must be answered. */
   deadlineMs(timeoutMs: number): number {
-    return this.receivedMs + Math.max(0, timeoutMs)
+    return this.receivedMs + Math.max(0, Math.min(timeoutMs, longestWaitMs))
+  }
+
+  /** Resolves when the partitions of a topic are open and can be written. Throws REQUEST_TIMED_OUT. */
+  async settled(topicId: string, deadlineMs: number): Promise<void> {
+    const { clock } = this.io
+    const timedOut = Promise.withResolvers<never>()
+    const timer = clock.timer(Math.max(0, deadlineMs - clock.monotonicMs()), () =>
+      timedOut.reject(new KafkaError('REQUEST_TIMED_OUT')),
+    )
+    try {
+      await Promise.race([this.domain.replicas.settled(topicId), timedOut.promise])
+    } finally {
+      timer.cancel()
+    }
   }
 
   /** By id where there is one, else by name. Throws UNKNOWN_TOPIC_ID, UNKNOWN_TOPIC_OR_PARTITION. */

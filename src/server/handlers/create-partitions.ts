@@ -14,20 +14,25 @@ export async function createPartitions(
   const twice = repeated(request.topics.map(({ name }) => name))
   const unique = request.topics.filter(({ name }) => !twice.has(name))
   const { validateOnly } = request
+  const deadlineMs = ctx.deadlineMs(request.timeoutMs)
   const outcomes = await ctx.domain.controller.createPartitions(
     unique.map(({ name, count, assignments }) => ({
       name,
       count,
       ...(assignments !== null && { assignments: assignments.map(({ brokerIds }) => brokerIds) }),
     })),
-    { validateOnly, deadlineMs: ctx.deadlineMs(request.timeoutMs) },
+    { validateOnly, deadlineMs },
   )
   const results = outcomes.map(async ({ error }, index) => {
     const { name } = unique[index]!
-    const topic = ctx.image.topicByName(name)
-    if (error !== undefined) return { name, ...ctx.refusal(error) }
-    if (topic !== undefined && !validateOnly) await ctx.domain.replicas.settled(topic.topicId)
-    return { name, errorCode: 0 }
+    try {
+      if (error !== undefined) throw error
+      const topic = ctx.image.topicByName(name)
+      if (topic !== undefined && !validateOnly) await ctx.settled(topic.topicId, deadlineMs)
+      return { name, errorCode: 0 }
+    } catch (refusal) {
+      return { name, ...ctx.refusal(refusal) }
+    }
   })
   const refusal = new KafkaError('INVALID_REQUEST', 'the topic is named twice in this request')
   const refused = [...twice].map(name => ({ name, ...ctx.refusal(refusal) }))

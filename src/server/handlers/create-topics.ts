@@ -20,20 +20,22 @@ export async function createTopics(
   const { validateOnly } = request
   const twice = repeated(request.topics.map(({ name }) => name))
   const unique = request.topics.filter(({ name }) => !twice.has(name))
-  const created = await ctx.domain.controller.createTopics(unique.map(newTopic), {
-    validateOnly,
-    deadlineMs: ctx.deadlineMs(request.timeoutMs),
+  const deadlineMs = ctx.deadlineMs(request.timeoutMs)
+  const options = { validateOnly, deadlineMs }
+  const created = await ctx.domain.controller.createTopics(unique.map(newTopic), options)
+  const topics = created.map(async topic => {
+    const { topicId, error } = topic
+    try {
+      const isNew = error === undefined && topicId !== undefined && !validateOnly
+      if (isNew) await ctx.settled(topicId, deadlineMs)
+      return answer(ctx, topic)
+    } catch (late) {
+      return answer(ctx, { name: topic.name, error: late })
+    }
   })
-  await Promise.all(
-    created.map(async ({ error, topicId }) => {
-      if (error === undefined && topicId !== undefined && !validateOnly) {
-        await ctx.domain.replicas.settled(topicId)
-      }
-    }),
-  )
   const refusal = new KafkaError('INVALID_REQUEST', 'the topic is named twice in this request')
   const refused = [...twice].map(name => answer(ctx, { name, error: refusal }))
-  return { topics: [...created.map(topic => answer(ctx, topic)), ...refused] }
+  return { topics: [...(await Promise.all(topics)), ...refused] }
 }
 
 function newTopic({ name, numPartitions, replicationFactor, assignments, configs }: Topic) {
@@ -50,7 +52,10 @@ function newTopic({ name, numPartitions, replicationFactor, assignments, configs
   }
 }
 
-function answer(ctx: RequestContext, created: CreatedTopic): Answer {
+function answer(
+  ctx: RequestContext,
+  created: Omit<CreatedTopic, 'error'> & { error?: unknown },
+): Answer {
   const { name, error } = created
   if (error !== undefined) return { name, ...ctx.refusal(error), configs: [] }
   return {

@@ -1,5 +1,6 @@
 /** DescribeLogDirs (key 35), v1–5: the data directories and what each partition takes. */
 
+import { DiskError } from '../../io/io.ts'
 import { errorCode as codeOf } from '../../protocol/errors.ts'
 import type {
   DescribeLogDirsRequest,
@@ -18,16 +19,14 @@ export async function describeLogDirs(
   const results = ctx.domain.replicas.logDirs().map(async ({ directory, partitions }) => {
     const logDir = directory.path
     const topics = sizes(partitions.filter(isWanted))
-    if (directory.offline !== undefined) {
-      return { errorCode: codeOf('KAFKA_STORAGE_ERROR'), logDir, topics: [] }
-    }
-    const space = await ctx.io.disk.space(logDir)
-    return {
-      errorCode: 0,
-      logDir,
-      topics,
-      totalBytes: space.totalBytes,
-      usableBytes: space.availableBytes,
+    const failed = { errorCode: codeOf('KAFKA_STORAGE_ERROR'), logDir, topics: [] }
+    if (directory.offline !== undefined) return failed
+    try {
+      const { totalBytes, availableBytes } = await ctx.io.disk.space(logDir)
+      return { errorCode: 0, logDir, topics, totalBytes, usableBytes: availableBytes }
+    } catch (error) {
+      if (error instanceof DiskError) return failed
+      throw error
     }
   })
   return { errorCode: 0, results: await Promise.all(results) }

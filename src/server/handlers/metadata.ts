@@ -103,7 +103,13 @@ async function createMissing(
   await Promise.all(
     [...missing].map(async name => {
       const topic = ctx.image.topicByName(name)
-      if (topic !== undefined) await ctx.domain.replicas.settled(topic.topicId)
+      if (topic === undefined) return
+      try {
+        await ctx.settled(topic.topicId, deadlineMs)
+      } catch (error) {
+        if (!(error instanceof KafkaError)) throw error
+        refusals.set(name, new KafkaError('LEADER_NOT_AVAILABLE'))
+      }
     }),
   )
   return refusals
