@@ -35,7 +35,6 @@ export class OpenFiles {
     options: { create?: boolean } = {},
   ): Promise<T> {
     const entry = this.#take(path, options)
-    entry.users++
     try {
       return await run(await entry.file)
     } finally {
@@ -62,16 +61,18 @@ export class OpenFiles {
     await Promise.all(below.map(path => this.close(path)))
   }
 
+  /** The open file, counted as used once more. */
   #take(path: string, options: { create?: boolean }): OpenFile {
     const known = this.#files.get(path)
     if (known !== undefined) {
       this.#files.delete(path)
       this.#files.set(path, known) // The table is in order of last use.
+      known.users++
       return known
     }
     const entry: OpenFile = {
       file: this.#disk.open(path, options),
-      users: 0,
+      users: 1,
       isLeaving: false,
       closed: undefined,
     }
