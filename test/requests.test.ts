@@ -15,6 +15,10 @@ import {
   describeTopicPartitionsResponse,
 } from '../src/protocol/messages/describe-topic-partitions.ts'
 import { fetchRequest, fetchResponse } from '../src/protocol/messages/fetch.ts'
+import {
+  incrementalAlterConfigsRequest,
+  incrementalAlterConfigsResponse,
+} from '../src/protocol/messages/incremental-alter-configs.ts'
 import { metadataRequest, metadataResponse } from '../src/protocol/messages/metadata.ts'
 import { produceRequest, produceResponse } from '../src/protocol/messages/produce.ts'
 import { batches } from '../src/protocol/records/batch.ts'
@@ -405,3 +409,60 @@ function page(client: WireClient, cursor: { topicName: string; partitionIndex: n
     cursor,
   })
 }
+
+test('connections beyond the limits are closed, those before them stay', async () => {
+  await withBroker({ 'max.connections': '3', 'max.connections.per.ip': '2' }, async scene => {
+    const { client, connect, world } = scene
+    const second = await connect()
+    const third = await connect()
+    assert.equal(await third.frame(), undefined)
+    for (const one of [client, second]) {
+      await one.ask(metadataRequest, metadataResponse, 1, { topics: [] })
+    }
+    second.close()
+    await world.sleep(100)
+    const next = await connect()
+    await next.ask(metadataRequest, metadataResponse, 1, { topics: [] })
+  })
+})
+
+test('a stop answers the requests that came before it', async () => {
+  await withBroker({}, async ({ client, broker, world }) => {
+    await createTopic(client, 't')
+    for (let i = 0; i < 20; i++) client.send(produceRequest, 12, produceBody('t', batch(`${i}`)))
+    await world.sleep(2)
+    const closing = broker.close()
+    for (let i = 0; i < 20; i++) {
+      const { responses } = await client.answer(produceResponse, 12)
+      const { errorCode, baseOffset } = responses[0]!.partitionResponses[0]!
+      assert.deepEqual([errorCode, baseOffset], [0, i])
+    }
+    await closing
+  })
+})
+
+test('a request larger than the limit closes the connection', async () => {
+  await withBroker({ 'socket.request.max.bytes': '1000' }, async ({ client }) => {
+    client.send(produceRequest, 12, produceBody('t', batch('x'.repeat(1000))))
+    assert.equal(await client.frame(), undefined)
+  })
+})
+
+test('a broker config that is changed while it runs acts at once', async () => {
+  await withBroker({}, async ({ client }) => {
+    await createTopic(client, 't')
+    const large = batch('x'.repeat(5000))
+    assert.equal((await produce(client, 't', large)).errorCode, 0)
+    const set = (resourceName: string, name: string, value: string) =>
+      client.ask(incrementalAlterConfigsRequest, incrementalAlterConfigsResponse, 1, {
+        resources: [
+          { resourceType: 4, resourceName, configs: [{ name, configOperation: 0, value }] },
+        ],
+        validateOnly: false,
+      })
+    assert.equal((await set('', 'message.max.bytes', '4000')).responses[0]!.errorCode, 0)
+    assert.equal((await produce(client, 't', batch('x'.repeat(5000)))).errorCode, 10)
+    assert.equal((await set('1', 'message.max.bytes', '6000')).responses[0]!.errorCode, 0)
+    assert.equal((await produce(client, 't', batch('x'.repeat(5000)))).errorCode, 0)
+  })
+})

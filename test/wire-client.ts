@@ -42,6 +42,10 @@ export class WireClient {
     return this.#port.isClosed
   }
 
+  close(): void {
+    this.#socket.destroy()
+  }
+
   /** Throws when the connection is closed instead. */
   async ask<Q extends Fields, R extends Fields>(
     request: Message<Q>,

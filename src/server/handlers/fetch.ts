@@ -82,12 +82,14 @@ function readOf(ctx: RequestContext, wanted: FetchPartition, replicaId: number):
 }
 
 function readable(partition: Partition, { fetchOffset, maxBytes }: FetchPartition): number {
-  return Math.max(0, Math.min(partition.availableBytes(fetchOffset), maxBytes))
+  // Whatever the limit, one batch may be read.
+  return Math.min(partition.availableBytes(fetchOffset), Math.max(1, maxBytes))
 }
 
 /** The most that partitions with something to read may take. */
 function allowedBytes(reads: readonly Read[]): number {
-  return reads.reduce((sum, { bytes, wanted }) => sum + (bytes > 0 ? wanted.maxBytes : 0), 0)
+  const allowed = ({ bytes, wanted }: Read) => (bytes > 0 ? Math.max(0, wanted.maxBytes) : 0)
+  return reads.reduce((sum, read) => sum + allowed(read), 0)
 }
 
 function readableBytes(reads: readonly Read[]): number {
