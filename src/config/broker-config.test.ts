@@ -65,6 +65,11 @@ test('a key that would weaken security is refused by name, its default is not', 
   config({ 'ssl.client.auth': 'none', 'authorizer.class.name': '' })
 })
 
+test('settings of single listeners are refused: they are about security', () => {
+  const { errors } = parse({ 'listener.name.plaintext.ssl.keystore.location': '/k' })
+  assert.match(errors[0]!, /settings of single listeners are not served yet/)
+})
+
 test('all wrong values are listed at once', () => {
   const { errors, config: none } = parse({ 'num.partitions': 'x', 'node.id': '-5' })
   assert.equal(errors.length, 2)

@@ -74,6 +74,12 @@ export function parseBrokerConfig(properties: ReadonlyMap<string, string>): Pars
     const refusal = refusalOf(key, text)
     if (refusal !== undefined) errors.push(refusal)
   }
+  // Nearly all of these are about encryption and authentication: not to be ignored.
+  for (const name of unknown.filter(key => key.startsWith('listener.name.'))) {
+    errors.push(
+      `${name} cannot be set: settings of single listeners are not served yet. Remove it.`,
+    )
+  }
   if (errors.length > 0) return { notices: [], errors }
   const sources = { properties, clusterWide: noProperties, perBroker: noProperties }
   try {
