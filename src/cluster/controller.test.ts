@@ -242,6 +242,11 @@ test('a late copy of a creation does not bring a deleted topic back', () =>
     await create(node, topic('t'))
     const copy = copies.at(-1)!
     await node.controller.deleteTopics([{ name: 't' }], soon(node))
+    const epoch = node.image.controller!.createRevision
+    for (const [compares] of copies) {
+      const own = { key: keys.controller, target: 'createRevision', equals: epoch } as const
+      assert.deepEqual(compares[0], own)
+    }
     const late = await txn.apply(node.store, copy)
     assert.equal(late.succeeded, false)
     await world.sleep(100)

@@ -87,6 +87,23 @@ test('what is valid is counted from when the last successful call was sent', () 
     node.abandon()
   }))
 
+test('an answer that was long under way makes nothing valid for longer', () =>
+  simulated().run(async world => {
+    const node = await new ClusterNode(world, { brokerId: 1 }).start()
+    world.metadata.delayMs = { min: 1500, max: 1501 }
+    let extended = 0
+    let { validUntilMs } = node.membership
+    for (let i = 0; i < 300; i++) {
+      await world.sleep(100)
+      if (node.membership.validUntilMs === validUntilMs) continue
+      validUntilMs = node.membership.validUntilMs
+      // What was sent before the delay began was answered at once: only the first may be one.
+      if (extended++ > 0) assert.ok(validUntilMs <= node.io.clock.monotonicMs() + 9000 - 3000)
+    }
+    assert.ok(extended > 2)
+    node.abandon()
+  }))
+
 test('our own earlier process is replaced at once, for we hold its lock', () =>
   simulated().run(async world => {
     const first = await new ClusterNode(world, { brokerId: 1 }).start()

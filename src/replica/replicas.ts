@@ -205,9 +205,8 @@ export class Replicas {
   }
 
   #onChange({ topics, configs }: ImageChange): void {
-    const isGone = (topicId: string) => Number(this.#image.topicById(topicId) !== undefined)
-    // A topic that came anew takes the folders of the one that went: that one's turn is first.
-    for (const topicId of [...topics].sort((a, b) => isGone(a) - isGone(b))) this.#follow(topicId)
+    // A topic that came anew takes the folders of the one that went, which the image names first.
+    for (const topicId of topics) this.#follow(topicId)
     for (const name of configs) {
       const [scope, resource] = name.split('/') as [ConfigScope, string]
       if (scope === 'topic') this.#configure(this.#image.topicByName(resource))
