@@ -68,6 +68,7 @@ export class Connection implements SocketHandlers, Holder {
   /** The socket takes no more until `drain`. */
   #isBlocked = false
   #isPaused = false
+  #isFlushQueued = false
   /** What came after the last frame was no frame. */
   #failure: unknown
   #state: 'open' | 'stopping' | 'ending' | 'closed' = 'open'
@@ -200,32 +201,42 @@ export class Connection implements SocketHandlers, Holder {
     request.answer = answer
     request.error = error
     this.#inFlightBytes -= request.bytes
-    if (this.#state === 'ending' || this.#state === 'closed') return
-    this.#flush()
-    this.#pump()
-    this.#endWhenDone()
+    if (this.#isFlushQueued) return
+    // One write acknowledges many requests at once: their answers leave in one write too.
+    this.#isFlushQueued = true
+    queueMicrotask(() => {
+      this.#isFlushQueued = false
+      if (this.#state === 'ending' || this.#state === 'closed') return
+      this.#flush()
+      this.#pump()
+      this.#endWhenDone()
+    })
   }
 
   /** Writes the answers that are next in order. */
   #flush(): void {
-    while (this.#inFlight[0]?.isSettled) {
+    const chunks: Uint8Array[] = []
+    let failure: unknown
+    while (failure === undefined && this.#inFlight[0]?.isSettled) {
       const { answer, error } = this.#inFlight.shift()!
-      if (error !== undefined) {
-        this.#break(error)
-        return
-      }
-      if (answer !== undefined) this.#write(answer)
+      failure = error
+      if (answer !== undefined) chunks.push(...answer)
+    }
+    if (chunks.length > 0) this.#write(chunks)
+    if (failure !== undefined) {
+      this.#break(failure)
+      return
     }
     if (this.#inFlight.length === 0) this.#isHeld = false
     this.#countReceived()
   }
 
-  #write(answer: Uint8Array[]): void {
-    const bytes = answer.reduce((sum, chunk) => sum + chunk.length, 0)
+  #write(chunks: Uint8Array[]): void {
+    const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
     this.#activeMs = this.#host.clock.monotonicMs()
     this.#unsentBytes += bytes
     this.#host.memory.take(bytes)
-    if (!this.#socket.write(answer)) this.#isBlocked = true
+    if (!this.#socket.write(chunks)) this.#isBlocked = true
     this.#countSent()
   }
 
