@@ -159,6 +159,10 @@ export class LogDirectory {
       loosenPolicy: () => this.#loosenPolicy(),
       removeLater: (paths, delayMs) => this.#removeLater(paths, delayMs),
       logStartMoved: () => this.#saveLogStarts(),
+      logEndFell: async () => {
+        await this.#saveRecoveryPoints()
+        await this.#saveLogStarts()
+      },
     }
   }
 
@@ -421,17 +425,13 @@ export class LogDirectory {
   /** Writes recovery points, high watermarks and log starts, each file only when it changed. */
   async checkpoint(highWatermarks: Iterable<PartitionHighWatermark>): Promise<void> {
     if (this.#offline !== undefined) return
-    const points = this.#found.recoveryPoints
-    for (const { topic, partition, durableEndOffset } of this.#logs.values()) {
-      points.set(partitionKey(topic, partition), durableEndOffset)
-    }
     const marks = this.#found.highWatermarks
     for (const { topic, partition, highWatermark } of highWatermarks) {
       marks.set(partitionKey(topic, partition), highWatermark)
     }
     try {
       await this.#saveLogStarts()
-      await this.#save(recoveryPointsName, () => formatOffsets(points))
+      await this.#saveRecoveryPoints()
       await this.#save(highWatermarksName, () => formatOffsets(marks))
     } catch (error) {
       this.#checkpointFailed(error as Error)
@@ -444,10 +444,20 @@ export class LogDirectory {
     if (!(error instanceof DiskError && error.code === 'ENOSPC')) this.#fail(error)
   }
 
+  async #saveRecoveryPoints(): Promise<void> {
+    const points = this.#found.recoveryPoints
+    for (const { topic, partition, durableEndOffset } of this.#logs.values()) {
+      points.set(partitionKey(topic, partition), durableEndOffset)
+    }
+    await this.#save(recoveryPointsName, () => formatOffsets(points))
+  }
+
   async #saveLogStarts(): Promise<void> {
     const starts = this.#found.logStarts
     for (const { topic, partition, logStartOffset } of this.#logs.values()) {
-      if (logStartOffset > 0) starts.set(partitionKey(topic, partition), logStartOffset)
+      const key = partitionKey(topic, partition)
+      if (logStartOffset > 0) starts.set(key, logStartOffset)
+      else starts.delete(key)
     }
     await this.#save(logStartsName, () => formatOffsets(starts))
   }

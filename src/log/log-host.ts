@@ -23,4 +23,6 @@ export interface LogHost extends SharedStorage {
   removeLater(paths: readonly string[], delayMs: number): void
   /** Makes the log's new start durable. */
   logStartMoved(): Promise<void>
+  /** Makes the log's recovery point and start durable, which were lowered. */
+  logEndFell(): Promise<void>
 }

@@ -636,7 +636,7 @@ export class Log {
       const segment = this.#segments[kept]!
       const found = await segment.locate(offset, indexIntervalBytes)
       const end = Math.max(segment.baseOffset, found?.baseOffset ?? offset)
-      this.#tail.truncate(end)
+      await this.#endAt(end)
       for (const dropped of this.#segments.splice(kept + 1).reverse()) {
         for (const path of await dropped.retire()) await this.#host.io.disk.remove(path)
       }
@@ -645,14 +645,21 @@ export class Log {
       segment.isSealed = false
       segment.planned.size = segment.size
       await segment.sync()
-      await this.#endAt(end)
+      await this.#forgetFrom(end)
     })
   }
 
+  /** Before anything is cut, for a start that finds less than the checkpoints say calls it a loss. */
   async #endAt(end: number): Promise<void> {
+    this.#tail.truncate(end)
     this.logEndOffset = end
     this.writtenEndOffset = end
     this.#sync.durableEndOffset = Math.min(this.durableEndOffset, end)
+    this.logStartOffset = Math.min(this.logStartOffset, end)
+    await this.#host.logEndFell()
+  }
+
+  async #forgetFrom(end: number): Promise<void> {
     await this.#dropSnapshots(offset => offset > end)
     if (this.epochs.truncateFromEnd(end)) await this.#saveEpochs()
     this.#producers = await loadProducers(this.#host, {
