@@ -17,7 +17,7 @@ export interface StoredBatch {
 export class TailCache {
   readonly #maxBytes: number
   #bytes = 0
-  /** Tails in order of their batches' arrival: one mention per batch, also of those dropped since. */
+  /** In order of arrival. A batch that its tail forgot stays, and counts, until its turn comes. */
   readonly #arrivals = new Queue<{ readonly tail: Tail; readonly batch: StoredBatch }>()
 
   constructor(maxBytes: number) {
@@ -40,13 +40,9 @@ export class TailCache {
     while (this.#bytes > this.#maxBytes) {
       const oldest = this.#arrivals.shift()
       if (oldest === undefined) return
+      this.#bytes -= oldest.batch.bytes.length
       oldest.tail.dropOldest(oldest.batch)
     }
-  }
-
-  /** For Tail: a batch is no longer held. */
-  dropped(batch: StoredBatch): void {
-    this.#bytes -= batch.bytes.length
   }
 }
 
@@ -98,7 +94,6 @@ export class Tail {
       const newest = this.#batches.at(this.#batches.length - 1)
       if (newest === undefined || newest.endOffset <= offset) return
       this.#batches.pop()
-      this.#cache.dropped(newest)
     }
   }
 
@@ -108,9 +103,7 @@ export class Tail {
 
   /** For TailCache: lets `batch` go if it is still here. */
   dropOldest(batch: StoredBatch): void {
-    if (this.#batches.at(0) !== batch) return
-    this.#batches.shift()
-    this.#cache.dropped(batch)
+    if (this.#batches.at(0) === batch) this.#batches.shift()
   }
 
   /** The index of the batch that holds `offset`. */
