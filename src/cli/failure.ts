@@ -30,6 +30,7 @@ const remedies: Readonly<Record<string, string>> = {
   EADDRINUSE: 'another process listens there; stop it, or choose another port with --port',
   EADDRNOTAVAIL: 'this machine does not have that address; choose one that it has with --host',
   ENOSPC: 'make room on that disk',
+  ENOTDIR: 'choose another directory with --data',
 }
 
 /** Why a file could not be read, without its name. */

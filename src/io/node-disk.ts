@@ -92,7 +92,7 @@ class NodeDisk implements Disk {
   }
 
   async makeDirectory(path: string): Promise<void> {
-    await attempt('create folder', path, fs.promises.mkdir(path, { recursive: true }))
+    await attempt('create folder', path, makeFolder(path))
   }
 
   async rename(from: string, to: string): Promise<void> {
@@ -225,6 +225,25 @@ function call<T>(
         : reject(diskError(verb, path, error)),
     )
   })
+}
+
+/**
+ * As `mkdir` with `recursive`, which never returns where the kernel says ENOENT although the parent
+ * is there (below /proc, for one).
+ */
+async function makeFolder(path: string, parentIsThere = false): Promise<void> {
+  try {
+    await fs.promises.mkdir(path)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    const parent = dirname(path)
+    if (code === 'ENOENT' && parent !== path && !parentIsThere) {
+      await makeFolder(parent)
+      return makeFolder(path, true)
+    }
+    const isFolder = (await fs.promises.stat(path).catch(() => undefined))?.isDirectory()
+    if (!isFolder) throw error
+  }
 }
 
 async function attempt<T>(verb: string, path: string, running: Promise<T>): Promise<T> {

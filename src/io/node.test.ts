@@ -73,3 +73,13 @@ test('random numbers are 32 bits wide and differ', () => {
   assert.equal(random.bytes(33).length, 33)
   assert.notDeepEqual(random.bytes(16), random.bytes(16))
 })
+
+test('a folder that the kernel does not let be made is refused, also below /proc', {
+  skip: process.platform !== 'linux',
+  timeout: 5000,
+}, async () => {
+  const { disk } = nodeIo()
+  await assert.rejects(disk.makeDirectory('/proc/ottla/data'), { code: 'ENOENT' })
+  await assert.rejects(disk.makeDirectory('/dev/null/data'), { code: 'ENOTDIR' })
+  await disk.makeDirectory('/proc')
+})
