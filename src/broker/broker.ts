@@ -162,6 +162,7 @@ async function startParts(
     directories,
     logConfig: overrides => logConfig(overrides, config.current),
     retentionCheckMs: config.current.retentionCheckIntervalMs,
+    onLastOffline: onFatal,
   })
   const rules = configRules(() => config.current)
   const options = { rules, replicas }
@@ -237,7 +238,8 @@ function makeMembership(
       return registered(config.current, listeners)
     },
     async onRegistered(identity) {
-      await Promise.all(directories.map(each => each.begin({ ...identity, directoryIds })))
+      const online = directories.filter(({ offline }) => offline === undefined)
+      await Promise.all(online.map(each => each.begin({ ...identity, directoryIds })))
     },
     onFatal,
   })

@@ -70,6 +70,7 @@ export class Membership {
   #lossless: boolean
   #registration: Registration | undefined
   #validUntilMs = Number.NEGATIVE_INFINITY
+  #hasLost = false
   #isStopping = false
   #isClosed = false
   #cancelTimer = () => {}
@@ -125,6 +126,11 @@ export class Membership {
     this.#clusterId = await this.#agreeOnCluster()
     await this.#revokeOwnPast()
     await this.#register()
+  }
+
+  /** A disk failed: no later registration of this process claims to have all records. */
+  noteLoss(): void {
+    this.#hasLost = true
   }
 
   /** Resolves when the image shows this broker admitted at its present epoch. */
@@ -325,9 +331,9 @@ export class Membership {
     this.#validUntilMs = Number.NEGATIVE_INFINITY
     this.#setRegistration(undefined)
     if (this.#isStopping) return
-    // The process ran on: since that registration it lost nothing.
+    // The process ran on: unless a disk failed, it lost nothing since that registration.
     this.#previousEpoch = lostEpoch
-    this.#lossless = true
+    this.#lossless = !this.#hasLost
     try {
       await this.#register()
     } catch (error) {

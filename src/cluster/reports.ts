@@ -1,9 +1,41 @@
-/** What a broker tells the controller through the store: each is a key or a field of its own. */
+/** What a broker writes about its own replicas; the controller reads it and acts. */
 
 import type { Image } from './image.ts'
 import { codecs, keys, type LogEnd } from './keys.ts'
 import type { Registration } from './membership.ts'
+import { nextState } from './partition-state.ts'
 import type { Transactor } from './transact.ts'
+
+/**
+ * This broker lost records of a partition, or may have: every entry of its id goes, and a new leader
+ * epoch ends what was under way (replication.md §9, self-removal). Resolves when that is certain; to
+ * leave is safe at any time, so the partition's revision is all that is compared.
+ */
+export async function removeSelf(
+  transactor: Transactor,
+  image: Image,
+  brokerId: number,
+  topicId: string,
+  index: number,
+): Promise<void> {
+  const key = keys.partition(topicId, index)
+  let known = image.partition(topicId, index)
+  while (known !== undefined) {
+    const state = nextState(known.value, { lossy: [brokerId] }, image.usable)
+    const by = transactor.nextBy()
+    const value = codecs.partition.encode({ ...known.value, ...state, by })
+    const outcome = await transactor.run(
+      {
+        compares: [{ key, target: 'modRevision', equals: known.modRevision }],
+        ops: [{ put: key, value }],
+        proofKey: key,
+      },
+      by,
+    )
+    if (outcome.applied || outcome.found === undefined) return
+    known = { ...outcome.found, value: codecs.partition.decode(outcome.found.value) }
+  }
+}
 
 /** About 60 bytes each, and a value has room for a megabyte. */
 const endsInChunk = 5000
@@ -37,7 +69,7 @@ export async function reportFoldersGone(
 
 /**
  * Where the logs end of partitions that nobody complete is left of: the controller elects from it.
- * All of them each time; the keys hang on the registration. Answers how many chunks there are.
+ * All of them each time; the keys hang on the registration.
  */
 export async function reportLogEnds(
   transactor: Transactor,

@@ -256,6 +256,12 @@ export class LogDirectory {
     if (this.#hasBegun) await this.#changeSession({ allSync: false }).catch(() => {})
   }
 
+  /** Another directory of this broker failed: the run proves nothing any more, here neither (§9). */
+  async markLossy(): Promise<void> {
+    this.#isLossless = false
+    await this.#changeSession({ lossy: true })
+  }
+
   /** Changes the session file, one write after the other; nothing when no session was ever begun. */
   async #changeSession(change: Partial<Session>): Promise<void> {
     const before = this.#session
@@ -521,15 +527,15 @@ async function makeDurably(io: Io, path: string): Promise<void> {
 async function findAll(io: Io, path: string, lock: DirectoryLock): Promise<Found> {
   const { disk } = io
   const folders: LogFolder[] = []
-  for (const { name, directory } of await disk.list(path)) {
-    if (!directory) continue
-    if (name.endsWith('-delete')) await disk.remove(`${path}/${name}`)
+  await inParallel(await disk.list(path), async ({ name, directory }) => {
+    if (!directory) return
+    if (name.endsWith('-delete')) return disk.remove(`${path}/${name}`)
     const partition = partitionOfFolder(name)
-    if (partition === undefined) continue
+    if (partition === undefined) return
     const file = `${path}/${name}/${partitionMetadataName}`
     const metadata = await readSmallFile(disk, file, bytes => parseProperties(bytes, ':'))
     folders.push({ name, ...partition, topicId: metadata?.get('topic_id') })
-  }
+  })
   const offsets = async (name: string): Promise<PartitionOffsets> =>
     (await readSmallFile(disk, `${path}/${name}`, parseOffsets)) ?? new Map()
   const meta =

@@ -58,7 +58,9 @@ async function startBroker(world: World, paths = ['/data']): Promise<TestBroker>
     brokerId: number
     brokerEpoch: bigint
   }) => {
-    for (const directory of directories) await directory.begin({ ...identity, directoryIds })
+    for (const directory of directories) {
+      if (directory.offline === undefined) await directory.begin({ ...identity, directoryIds })
+    }
   }
   // The image has to be whole before it can be told what the directories prove.
   const reader = new ClusterNode(world, { brokerId: 1 })
@@ -78,6 +80,7 @@ async function startBroker(world: World, paths = ['/data']): Promise<TestBroker>
       cleanupDelete: overrides.get('cleanup.policy') !== 'compact',
     }),
     retentionCheckMs: 300_000,
+    onLastOffline: error => void node.fatal.push(error),
   })
   await node.start(replicas)
   await replicas.start()
@@ -301,6 +304,49 @@ test('new partitions go to the directory that has the fewest', () =>
       [3, 3],
     )
     await broker.stop()
+  }))
+
+test('a directory that fails takes its replicas out of their partitions; the rest goes on', () =>
+  simulated().run(async world => {
+    const broker = await startBroker(world, ['/one', '/two'])
+    await broker.create('t', {}, 2)
+    const inTwo = broker.replicas.logDirs()[1]!.partitions[0]!
+    const inOne = broker.replicas.logDirs()[0]!.partitions[0]!
+    await produce(inTwo, 'a')
+    world.disk('1').fault = (_, path) => (path.startsWith('/two') ? 'EIO' : undefined)
+    await assert.rejects(produce(inTwo, 'b'), { error: 'KAFKA_STORAGE_ERROR' })
+    await world.sleep(100)
+    const state = broker.node.image.topicByName('t')!.partitions[inTwo.index]!
+    assert.deepEqual([state.leader, state.isr, state.elr, state.lastKnown], [null, [], [], [1]])
+    assert.throws(() => broker.replicas.leader('t', inTwo.index), { error: 'KAFKA_STORAGE_ERROR' })
+    await produce(inOne, 'c')
+
+    // Even a registration lost meanwhile is taken up again with what is left.
+    await world.store('other').revokeLease(broker.node.membership.registration!.lease.id)
+    await world.sleep(10_000)
+    assert.equal(broker.node.image.broker(1)!.lossless, false)
+    await produce(inOne, 'd')
+    assert.deepEqual(broker.node.fatal, [])
+
+    world.kill('1')
+    world.disk('1').fault = undefined
+    const again = await startBroker(world, ['/one', '/two'])
+    assert.equal(again.node.image.broker(1)!.lossless, false)
+    assert.deepEqual(await valuesOf(again.replicas.leader('t', inOne.index)), ['c', 'd'])
+    assert.equal((await valuesOf(again.replicas.leader('t', inTwo.index)))[0], 'a')
+    await again.stop()
+  }))
+
+test('when the last directory fails the broker is told that it cannot go on', () =>
+  simulated().run(async world => {
+    const broker = await startBroker(world)
+    await broker.create('t')
+    world.disk('1').fault = () => 'EIO'
+    await assert.rejects(produce(broker.replicas.leader('t', 0), 'a'), {
+      error: 'KAFKA_STORAGE_ERROR',
+    })
+    await world.sleep(100)
+    assert.equal(broker.node.fatal.length, 1)
   }))
 
 test('what is asked of offsets and records follows the rules of each request', () =>

@@ -10,11 +10,12 @@
  * the replicas; a folder found at start that nobody expects is set aside.
  */
 
+import { within } from '../cluster/deadline.ts'
 import type { Image, ImageChange, Topic } from '../cluster/image.ts'
 import type { ConfigScope } from '../cluster/keys.ts'
 import type { Membership } from '../cluster/membership.ts'
 import { type Member, type PartitionState, sameMember } from '../cluster/partition-state.ts'
-import { reportFoldersGone, reportLogEnds } from '../cluster/reports.ts'
+import { removeSelf, reportFoldersGone, reportLogEnds } from '../cluster/reports.ts'
 import type { Transactor } from '../cluster/transact.ts'
 import type { LogConfig } from '../config/log-config.ts'
 import type { Io } from '../io/io.ts'
@@ -28,6 +29,7 @@ import { Partition } from './partition.ts'
 const checkpointMs = 5000
 const concurrentTurns = 16
 const leadingPollMs = 10
+const removalPatienceMs = 10_000
 
 export interface ReplicasOptions {
   readonly directories: readonly LogDirectory[]
@@ -35,6 +37,8 @@ export interface ReplicasOptions {
   logConfig(overrides: ReadonlyMap<string, string>): LogConfig
   /** log.retention.check.interval.ms */
   readonly retentionCheckMs: number
+  /** No log directory is left, and the partitions were left as far as that could be said. */
+  onLastOffline(error: Error): void
 }
 
 interface Hosted {
@@ -402,18 +406,35 @@ export class Replicas {
   }
 
   *#lostEnds() {
-    for (const { log } of this.#all()) {
+    for (const { log, partition } of this.#all()) {
+      if (partition.isOffline) continue
       const state = this.#image.topicById(log.topicId)?.partitions[log.partition]
       if (state === undefined || !this.#isLostHere(state)) continue
-      const { topicId, partition: index, logEndOffset: endOffset } = log
-      yield { topicId, index, lastEpoch: log.epochs.latest, endOffset }
+      const { topicId, logEndOffset: endOffset } = log
+      yield { topicId, index: partition.index, lastEpoch: log.epochs.latest, endOffset }
     }
   }
 
   #onOffline(directory: LogDirectory, error: Error): void {
-    this.#io.report.error({ directory: directory.path, error }, 'a log directory is offline')
-    for (const hosted of this.#all()) {
-      if (hosted.directory === directory) hosted.partition.goOffline(error)
+    this.#membership.noteLoss()
+    const lost = [...this.#all()].filter(hosted => hosted.directory === directory)
+    for (const { partition } of lost) partition.goOffline(error)
+    const online = this.#options.directories.filter(({ offline }) => offline === undefined)
+    const isLast = online.length === 0
+    const { clock } = this.#io
+    const left = Promise.all(online.map(other => other.markLossy())).then(() =>
+      this.#removeSelf(lost),
+    )
+    void within(clock, left, clock.monotonicMs() + removalPatienceMs)
+      .catch(cause => this.#io.report.error({ error: cause }, 'could not leave all partitions'))
+      .finally(() => isLast && this.#options.onLastOffline(error))
+  }
+
+  /** The kernel may have dropped what was written: these replicas are not complete any more. */
+  async #removeSelf(lost: readonly Hosted[]): Promise<void> {
+    const { brokerId } = this.#membership
+    for (const { log } of lost) {
+      await removeSelf(this.#transactor, this.#image, brokerId, log.topicId, log.partition)
     }
   }
 
