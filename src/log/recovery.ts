@@ -86,6 +86,7 @@ class Recovery {
   #producers: ProducerState
   #snapshots: number[] = []
   #hasDamagedTail = false
+  #mayBeDamaged = false
   #outcome: RecoveredLog['outcome'] = 'whole'
 
   constructor(shared: SharedStorage, options: RecoveryOptions) {
@@ -131,6 +132,8 @@ class Recovery {
         this.#segments.push(new Segment(this.#shared, folder, base, false))
       } else if (snapshot !== undefined) {
         this.#snapshots.push(snapshot)
+      } else if (name === damagedRangesName) {
+        this.#mayBeDamaged = true
       } else if (name.endsWith(deletedSuffix) || name.endsWith('.tmp')) {
         await disk.remove(`${folder}/${name}`)
       }
@@ -365,6 +368,7 @@ class Recovery {
   /** Holes of an earlier start, for the segments that are not scanned now. */
   async #loadDamage(): Promise<readonly SegmentDamage[]> {
     const path = `${this.#options.folder}/${damagedRangesName}`
+    if (!this.#mayBeDamaged) return []
     const damage = (await readSmallFile(this.#shared.io.disk, path, parseDamage)) ?? []
     for (const { baseOffset, ...hole } of damage) {
       this.#segments.find(segment => segment.baseOffset === baseOffset)?.holes.push(hole)

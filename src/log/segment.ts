@@ -251,10 +251,12 @@ export class Segment {
 
   async #loadActiveFrom(from: number, indexIntervalBytes: number): Promise<number> {
     let endOffset = this.baseOffset
-    await this.#scan(0, this.size, batch => {
-      this.planned.firstTimestamp = batch.header.maxTimestamp
-      return false
-    })
+    if (from > 0) {
+      await this.#scan(0, this.size, batch => {
+        this.planned.firstTimestamp = batch.header.maxTimestamp
+        return false
+      })
+    }
     this.#bytesSinceEntry = 0
     await this.#scan(from, this.size, batch => {
       // The entry at `from` exists already: the interval begins with its batch.
