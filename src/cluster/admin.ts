@@ -2,6 +2,7 @@
 import type { KafkaError } from '../protocol/errors.ts'
 import type { ConfigScope } from './keys.ts'
 
+/** A topic to create. */
 export interface NewTopic {
   readonly name: string
   /** −1: the default. */
@@ -13,6 +14,7 @@ export interface NewTopic {
   readonly configs: ReadonlyMap<string, string | null>
 }
 
+/** How a request is to be carried out. */
 export interface RequestOptions {
   /** Nothing is changed. */
   readonly validateOnly?: boolean
@@ -20,6 +22,7 @@ export interface RequestOptions {
   readonly deadlineMs: number
 }
 
+/** What became of one resource. */
 export interface Outcome {
   readonly error?: KafkaError
 }
@@ -35,14 +38,17 @@ export interface CreatedTopic extends Outcome {
   readonly configs?: ReadonlyMap<string, string>
 }
 
+/** A topic as a client names it. */
 export type TopicRef = { readonly name: string } | { readonly topicId: string }
 
+/** What became of one topic to delete. */
 export interface DeletedTopic extends Outcome {
   /** As asked for, or as found. */
   readonly name?: string
   readonly topicId?: string
 }
 
+/** Partitions to add to a topic. */
 export interface NewPartitions {
   readonly name: string
   /** Wanted in all. */
@@ -51,12 +57,14 @@ export interface NewPartitions {
   readonly assignments?: readonly (readonly number[])[]
 }
 
+/** What has overrides: a topic, a broker, or all brokers. */
 export interface ConfigResource {
   readonly type: ConfigScope
   /** Topic name, or broker id; '' is the default of all brokers. */
   readonly name: string
 }
 
+/** A change of one key (KIP-339). */
 export interface ConfigOp {
   readonly key: string
   readonly op: 'SET' | 'DELETE' | 'APPEND' | 'SUBTRACT'

@@ -37,6 +37,7 @@ export interface Step {
   readonly ops: readonly Op[]
 }
 
+/** What to commit, in order, and what to answer when that is done. */
 export interface Plan<Answer> {
   readonly steps: readonly Step[]
   readonly answer: Answer
@@ -91,6 +92,7 @@ export function createTopic(
   return { steps, answer }
 }
 
+/** Throws UNKNOWN_TOPIC_OR_PARTITION, or UNKNOWN_TOPIC_ID for an id. */
 export function deleteTopic(image: Image, ref: TopicRef, given: Given): Plan<DeletedTopic> {
   const topic = 'name' in ref ? image.topicByName(ref.name) : image.topicById(ref.topicId)
   if (topic === undefined) {
@@ -113,6 +115,7 @@ export function dropUnnamedTopic(topicId: string): Step {
   return { compares: [], ops: [{ delete: { prefix: keys.topic(topicId) } }] }
 }
 
+/** Throws INVALID_PARTITIONS when it is no increase, INVALID_REPLICA_ASSIGNMENT, POLICY_VIOLATION. */
 export function createPartitions(
   image: Image,
   request: NewPartitions,
@@ -158,6 +161,7 @@ export function createPartitions(
   return { steps, answer: {} }
 }
 
+/** Throws INVALID_CONFIG, INVALID_REQUEST, UNKNOWN_TOPIC_OR_PARTITION, BROKER_NOT_AVAILABLE. */
 export function changeConfigs(
   image: Image,
   change: ConfigChange,

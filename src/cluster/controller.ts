@@ -51,6 +51,7 @@ export interface Settled {
   settled(topicId: string): Promise<void>
 }
 
+/** What the controller decides by, and whom it waits for. */
 export interface ControllerOptions {
   readonly rules: ConfigRules
   readonly replicas: Settled
@@ -70,6 +71,7 @@ const maxAttempts = 10
 const longestQueue = 10_000
 const zeroTopicId = 'AAAAAAAAAAAAAAAAAAAAAA'
 
+/** The role as this broker has it, or seeks it: each answer comes when this image shows the change. */
 export class Controller {
   readonly #io: Io
   readonly #image: Image

@@ -17,6 +17,7 @@ interface Waiter {
   readonly resolve: () => void
 }
 
+/** Feeds one image; the only writer of it. */
 export class ImageFeed {
   readonly #io: Io
   readonly #store: MetadataStore

@@ -25,6 +25,7 @@ import {
 import type { PartitionState } from './partition-state.ts'
 import { collisionKey } from './topic-rules.ts'
 
+/** A topic with all its partitions. */
 export interface Topic {
   readonly name: string
   readonly topicId: string
@@ -95,6 +96,7 @@ interface Touched {
 const internalTopics = new Set(['__consumer_offsets', '__transaction_state', '__share_group_state'])
 const noConfigs: ReadonlyMap<string, string> = new Map()
 
+/** All that readers of cluster metadata ask. */
 export class Image {
   readonly #report: Report
   /** Revision of every key applied, of keys of other releases too: see `difference`. */

@@ -36,6 +36,7 @@ export const keys = {
   deleted: (topicId: string) => `${prefix}deleted/${topicId}`,
 }
 
+/** What overrides belong to. */
 export type ConfigScope = 'topic' | 'broker'
 
 /** Who wrote a value: the incarnation of a process, and the number of its request. */
@@ -47,17 +48,20 @@ export interface Stored {
   readonly unknown?: Readonly<Record<string, unknown>>
 }
 
+/** `cluster`: written once by the first broker. */
 export interface ClusterValue extends Stored {
   readonly clusterId: string
   /** Of this layout of keys; a broker refuses one above its own. */
   readonly formatVersion: number
 }
 
+/** `controller`: its createRevision is the controller epoch. */
 export interface ControllerValue extends Stored {
   readonly brokerId: number
   readonly brokerEpoch: bigint
 }
 
+/** `controller-seq`: the number of the last controller transaction; 0 when the role was taken. */
 export interface ControllerSeqValue extends Stored {
   readonly controllerEpoch: bigint
   readonly request: number
@@ -71,6 +75,7 @@ export interface AdvertisedListener {
   readonly protocol: string
 }
 
+/** `brokers/<id>/alive`: its createRevision is the broker epoch. */
 export interface AliveValue extends Stored {
   readonly incarnation: string
   readonly directories: readonly string[]
@@ -81,10 +86,12 @@ export interface AliveValue extends Stored {
   readonly lossless: boolean
 }
 
+/** `brokers/<id>/admitted`: the registration that may lead and be counted. */
 export interface AdmittedValue extends Stored {
   readonly brokerEpoch: bigint
 }
 
+/** `topics/<id>/info`. */
 export interface TopicInfoValue extends Stored {
   readonly name: string
   readonly partitionCount: number
@@ -100,18 +107,22 @@ export interface LogEnd {
   readonly endOffset: number
 }
 
+/** `brokers/<id>/log-ends/<chunk>`. */
 export interface LogEndsValue extends Stored {
   readonly ends: readonly LogEnd[]
 }
 
+/** `configs/<scope>/<name>`. */
 export interface ConfigsValue extends Stored {
   readonly entries: ReadonlyMap<string, string>
 }
 
+/** `topics/by-name/<name>`: the commit point of a creation. */
 export interface NameValue extends Stored {
   readonly topicId: string
 }
 
+/** `producer-ids/next`: the first id that no block has. */
 export interface NextProducerIdValue extends Stored {
   readonly next: number
 }
@@ -123,6 +134,7 @@ export interface DeletedValue extends Stored {
   readonly waiting: readonly number[]
 }
 
+/** `topics/<id>/p/<n>`. */
 export type PartitionValue = PartitionState & Stored
 
 /** A value that is not what this release can read. */

@@ -24,6 +24,7 @@ const registrationPatienceMs = 60_000
 const registrationRetryMs = 1000
 const stopPatienceMs = 30_000
 
+/** Who this broker is, and what it brings along from its last run. */
 export interface MembershipOptions {
   readonly brokerId: number
   /** Random, made once a process; the transactor has the same. */
@@ -56,6 +57,7 @@ export interface Registration {
   readonly lease: Lease
 }
 
+/** The registration of this process, kept and renewed until closed. */
 export class Membership {
   readonly brokerId: number
   readonly #clock: Clock

@@ -10,6 +10,7 @@
 /** A broker at one registration. */
 export type Member = readonly [brokerId: number, brokerEpoch: bigint]
 
+/** What the store holds of a partition. */
 export interface PartitionState {
   /** This broker leads iff it is [its id, its broker epoch]. */
   readonly leader: Member | null
@@ -29,6 +30,7 @@ export interface PartitionState {
   readonly removing: readonly number[]
 }
 
+/** What a writer wants; the rules decide what comes of it. */
 export interface Change {
   /** The ISR wanted; absent: as it is. */
   readonly isr?: readonly Member[]
@@ -47,6 +49,7 @@ export interface Change {
 /** Broker epoch of a broker that is alive, admitted at that epoch and not stopping. */
 export type Usable = (brokerId: number) => bigint | undefined
 
+/** The same broker at the same registration. */
 export function sameMember(a: Member | null, b: Member | null): boolean {
   return a === b || (a !== null && b !== null && a[0] === b[0] && a[1] === b[1])
 }

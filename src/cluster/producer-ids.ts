@@ -3,13 +3,14 @@
  * used only after its transaction is known to have succeeded, so no two brokers ever share one; what
  * is left of a block at the end of a process is lost, which 63 bits can afford.
  */
-import type { MetadataStore } from '../io/io.ts'
+import { type Entry, type MetadataStore, StoreUnavailableError } from '../io/io.ts'
 import { KafkaError } from '../protocol/errors.ts'
 import { codecs, keys } from './keys.ts'
 import type { Transactor } from './transact.ts'
 
 const blockSize = 1000
 
+/** Gives out the ids of this process. */
 export class ProducerIds {
   readonly #store: MetadataStore
   readonly #transactor: Transactor
@@ -22,7 +23,10 @@ export class ProducerIds {
     this.#transactor = transactor
   }
 
-  /** An id that no broker gave out before; waits for the store when a new block is due. */
+  /**
+   * An id that no broker gave out before; waits for the store when a new block is due. Throws
+   * COORDINATOR_NOT_AVAILABLE when that does not answer.
+   */
   async next(): Promise<number> {
     while (this.#next === this.#blockEnd) {
       this.#taking ??= this.#takeBlock().finally(() => {
@@ -34,8 +38,7 @@ export class ProducerIds {
   }
 
   async #takeBlock(): Promise<void> {
-    const { entries } = await this.#store.get({ key: keys.producerIds })
-    let known = entries[0]
+    let known = await this.#read()
     while (true) {
       const value = known === undefined ? { next: 0 } : codecs.producerIds.decode(known.value)
       const end = value.next + blockSize
@@ -62,6 +65,15 @@ export class ProducerIds {
         return
       }
       known = outcome.found
+    }
+  }
+
+  async #read(): Promise<Entry | undefined> {
+    try {
+      return (await this.#store.get({ key: keys.producerIds })).entries[0]
+    } catch (error) {
+      if (!(error instanceof StoreUnavailableError)) throw error
+      throw new KafkaError('COORDINATOR_NOT_AVAILABLE', 'the metadata store does not answer')
     }
   }
 }

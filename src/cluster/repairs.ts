@@ -26,6 +26,7 @@ export interface LossyElection {
   readonly kind: 'unclean' | 'last-known'
 }
 
+/** One pass; nothing to do when there are no steps. */
 export interface Repairs {
   readonly steps: readonly Step[]
   readonly lossyElections: readonly LossyElection[]

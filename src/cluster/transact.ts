@@ -13,6 +13,7 @@ import type { Clock, Compare, Entry, MetadataStore, Op } from '../io/io.ts'
 import { StoreUnavailableError } from '../io/io.ts'
 import type { By } from './keys.ts'
 
+/** What to change, under which conditions. */
 export interface Transaction {
   readonly compares: readonly Compare[]
   readonly ops: readonly Op[]

@@ -5,6 +5,7 @@
 import type { Image } from '../cluster/image.ts'
 import type { LogDirectory } from '../log/log-directory.ts'
 
+/** What a registration says of the run before it. */
 export interface LastRun {
   /** Of the directories that belong to a cluster. */
   readonly clusterId: string | undefined

@@ -14,6 +14,7 @@ export interface LeaderEffects {
   readonly highWatermark?: number
 }
 
+/** Where a leadership begins. */
 export interface LeadershipStart {
   readonly self: Member
   readonly state: PartitionState
@@ -25,6 +26,7 @@ export interface LeadershipStart {
 
 const nothing: LeaderEffects = {}
 
+/** One leadership of one partition: made anew for each leader epoch. */
 export class LeaderState {
   readonly leaderEpoch: number
   readonly epochStartOffset: number

@@ -13,6 +13,7 @@ import { KafkaError } from '../protocol/errors.ts'
 import { type LeaderEffects, LeaderState } from './leader-state.ts'
 import { Waiters } from './waiters.ts'
 
+/** Whether records of open transactions are seen (KIP-98). */
 export type Isolation = 'read_uncommitted' | 'read_committed'
 
 /** An append and the leadership it was made under. */
@@ -20,6 +21,7 @@ export interface PartitionAppend extends Appended {
   readonly leaderEpoch: number
 }
 
+/** What a consumer asks of one partition. */
 export interface ReadOptions {
   readonly offset: number
   readonly maxBytes: number
@@ -29,6 +31,7 @@ export interface ReadOptions {
   readonly isolation: Isolation
 }
 
+/** Records, and the offsets that a fetch is answered with. */
 export interface ReadResult {
   /** Whole batches; views that must not be changed. */
   readonly chunks: readonly Uint8Array[]
@@ -62,6 +65,7 @@ export interface Lifetime {
   readonly validUntilMs: number
 }
 
+/** One replica, led by this broker or not. */
 export class Partition {
   readonly topic: string
   readonly topicId: string

@@ -31,6 +31,7 @@ const concurrentTurns = 16
 const leadingPollMs = 10
 const removalPatienceMs = 10_000
 
+/** Where the logs lie, and what they obey. */
 export interface ReplicasOptions {
   readonly directories: readonly LogDirectory[]
   /** What a log obeys whose topic has these overrides. */
@@ -48,6 +49,7 @@ interface Hosted {
   checkpointed: number
 }
 
+/** All replicas of this broker. */
 export class Replicas {
   readonly #io: Io
   readonly #image: Image

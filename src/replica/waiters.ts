@@ -17,6 +17,7 @@ interface Waiter {
 
 const reached = Promise.resolve()
 
+/** Those who wait for one rising offset of one partition. */
 export class Waiters {
   readonly #clock: Clock
   #waiting: Waiter[] = []

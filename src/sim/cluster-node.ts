@@ -13,6 +13,7 @@ import { type Io, type MetadataStore, StoreUnavailableError } from '../io/io.ts'
 import { KafkaError } from '../protocol/errors.ts'
 import type { World } from './world.ts'
 
+/** What differs from a broker that starts for the first time. */
 export interface ClusterNodeOptions extends Partial<MembershipOptions> {
   /** Also the name of its machine. */
   readonly brokerId: number
@@ -37,6 +38,7 @@ export const testRules: ConfigRules = {
   uncleanElection: () => false,
 }
 
+/** One broker, as far as the cluster is concerned. */
 export class ClusterNode {
   readonly io: Io
   readonly store: MetadataStore
