@@ -216,6 +216,33 @@ test('when all records are too old the active segment goes too, and a restart kn
   })
 })
 
+test('a read that meets a deletion is out of range, and leaves no files behind', async () => {
+  for (let seed = 1; seed <= 60; seed++) {
+    await simulated(seed).run(async world => {
+      const directory = await openDirectory(world.io(), { tailCacheBytes: 0, maxOpenFiles: 2 })
+      const log = await openLog(directory, { segmentBytes: 300, fileDeleteDelayMs: 0 })
+      for (let index = 0; index < 6; index++) log.append(batchOf(['a'.repeat(200)]), 0)
+      await log.flush()
+      const deleting = world.sleep(seed / 20).then(() => log.advanceLogStart(5))
+      const outcome = await log.read(1, 6, 1000, true).then(
+        ({ bytes }) => bytes > 0,
+        error => error.error,
+      )
+      assert.ok(outcome === true || outcome === 'OFFSET_OUT_OF_RANGE', String(outcome))
+      await deleting
+      await world.sleep(10)
+      const bases = new Set(
+        world
+          .disk()
+          .paths()
+          .map(path => /\d{20}\.(log|index|timeindex)/.exec(path)?.[0])
+          .filter(name => name !== undefined),
+      )
+      assert.equal(bases.size, 3)
+    })
+  }
+})
+
 test('deleted records stay deleted after a kill', async () => {
   await simulated().run(async world => {
     const log = await openLog(await openDirectory(world.io()), { segmentBytes: 300 })
@@ -256,6 +283,25 @@ test('a full disk refuses appends and serves reads; when there is room it goes o
     world.kill()
     const again = await openLog(await openDirectory(world.start()))
     assert.equal((await valuesFrom(again, 0)).join(), 'a,0,1,b')
+  })
+})
+
+test('a full disk is no reason to go offline: records can be deleted, a leader can be made', async () => {
+  await simulated().run(async world => {
+    const directory = await openDirectory(world.io())
+    const log = await openLog(directory, { segmentBytes: 300, fileDeleteDelayMs: 10 })
+    for (let index = 0; index < 6; index++) log.append(batchOf(['a'.repeat(200)]), 0)
+    await log.flush()
+    world.disk().capacityBytes = world.disk().usedBytes
+    await assert.rejects(log.becomeLeader(1), { error: 'KAFKA_STORAGE_ERROR' })
+    await world.sleep(50)
+    await log.advanceLogStart(4)
+    await log.becomeLeader(1)
+    assert.equal(directory.offline, undefined)
+    assert.equal(log.logStartOffset, 4)
+    world.kill()
+    const again = await openLog(await openDirectory(world.start()))
+    assert.deepEqual([again.logStartOffset, again.logEndOffset, again.epochs.latest], [4, 6, 1])
   })
 })
 

@@ -111,6 +111,7 @@ export class Log {
   /** Called when the group under way is written, or failed. */
   #afterGroup: (() => void)[] = []
   #savingEpochs: Promise<void> = Promise.resolve()
+  #areEpochsSaved = true
   /** Set while the disk is full: when the next append is let through. */
   #fullUntilMs: number | undefined
   #closed: Error | undefined
@@ -524,25 +525,28 @@ export class Log {
         const fields = { folder: this.folder, offset: this.logEndOffset }
         this.#host.io.report.warn(fields, 'the damaged end of the log is cut; a copy is kept')
       }
-      if (this.epochs.assign(leaderEpoch, this.logEndOffset)) await this.#saveEpochs()
+      const isNew = this.epochs.assign(leaderEpoch, this.logEndOffset)
+      if (isNew || !this.#areEpochsSaved) await this.#saveEpochs()
     })
   }
 
   #saveEpochs(): Promise<void> {
     const path = `${this.folder}/${leaderEpochsName}`
-    const saved = this.#savingEpochs.then(() =>
-      this.#host.io.disk.replaceFile(path, formatEpochs(this.epochs.entries)),
-    )
+    this.#areEpochsSaved = false
+    const saved = this.#savingEpochs.then(async () => {
+      await this.#host.io.disk.replaceFile(path, formatEpochs(this.epochs.entries))
+      this.#areEpochsSaved = true
+    })
     this.#savingEpochs = saved.catch(() => {})
     return saved
   }
 
-  /** Runs changes of files; a failure is the directory's. */
+  /** Runs changes of files; a failure is the directory's, unless the disk is only full. */
   async #orFail<T>(run: () => Promise<T>): Promise<T> {
     try {
       return await run()
     } catch (error) {
-      this.#host.fail(error as Error)
+      if (!isDiskFull(error)) this.#host.fail(error as Error)
       throw new KafkaError('KAFKA_STORAGE_ERROR', (error as Error).message)
     }
   }
@@ -556,9 +560,10 @@ export class Log {
     if (offset <= this.logStartOffset) return
     this.logStartOffset = offset
     await this.#orFail(async () => {
-      await this.#host.logStartMoved()
+      // Deleting comes first: it may make the room that the checkpoint needs.
       const newest = this.#segments.findLastIndex((_, index) => this.#endOf(index) <= offset)
       await this.#deleteThrough(this.#segments[newest])
+      await this.#host.logStartMoved()
     })
   }
 
@@ -626,27 +631,34 @@ export class Log {
     await this.#drained()
     this.#refuseIfClosed()
     if (offset >= this.logEndOffset) return
-    await this.#orFail(async () => {
-      await this.#sync.stop()
-      const { indexIntervalBytes } = this.#config
-      const kept = Math.max(
-        0,
-        this.#segments.findLastIndex(({ baseOffset }) => baseOffset <= offset),
-      )
-      const segment = this.#segments[kept]!
-      const found = await segment.locate(offset, indexIntervalBytes)
-      const end = Math.max(segment.baseOffset, found?.baseOffset ?? offset)
-      await this.#endAt(end)
-      for (const dropped of this.#segments.splice(kept + 1).reverse()) {
-        for (const path of await dropped.retire()) await this.#host.io.disk.remove(path)
-      }
-      if (found !== undefined) await segment.truncate(found.position, indexIntervalBytes)
-      this.#writing = segment
-      segment.isSealed = false
-      segment.planned.size = segment.size
-      await segment.sync()
-      await this.#forgetFrom(end)
-    })
+    try {
+      await this.#cutFrom(offset)
+    } catch (error) {
+      this.#host.fail(error as Error) // Half cut is neither the old log nor the new one.
+      throw new KafkaError('KAFKA_STORAGE_ERROR', (error as Error).message)
+    }
+  }
+
+  async #cutFrom(offset: number): Promise<void> {
+    await this.#sync.stop()
+    const { indexIntervalBytes } = this.#config
+    const kept = Math.max(
+      0,
+      this.#segments.findLastIndex(({ baseOffset }) => baseOffset <= offset),
+    )
+    const segment = this.#segments[kept]!
+    const found = await segment.locate(offset, indexIntervalBytes)
+    const end = Math.max(segment.baseOffset, found?.baseOffset ?? offset)
+    await this.#endAt(end)
+    for (const dropped of this.#segments.splice(kept + 1).reverse()) {
+      for (const path of await dropped.retire()) await this.#host.io.disk.remove(path)
+    }
+    if (found !== undefined) await segment.truncate(found.position, indexIntervalBytes)
+    this.#writing = segment
+    segment.isSealed = false
+    segment.planned.size = segment.size
+    await segment.sync()
+    await this.#forgetFrom(end)
   }
 
   /** Before anything is cut, for a start that finds less than the checkpoints say calls it a loss. */

@@ -68,6 +68,7 @@ export class Segment {
   #largest: TimeEntry | undefined
   #bytesSinceEntry = 0
   #mending: Promise<void> | undefined
+  #isRetired = false
   /** The indexes are what the log says, whatever they say. */
   #isRebuilt = false
 
@@ -338,7 +339,8 @@ export class Segment {
     try {
       return await run(true)
     } catch (error) {
-      if (!(error instanceof IndexBrokenError)) throw error
+      // Without its files there is nothing to mend: the caller sees that the offset is gone.
+      if (!(error instanceof IndexBrokenError) || this.#isRetired) throw error
       this.#shared.io.report.warn({ file: this.logPath }, `index not usable: ${error.message}`)
     }
     try {
@@ -526,6 +528,7 @@ export class Segment {
 
   /** Renames the files to `.deleted`; answers the new names. */
   async retire(): Promise<string[]> {
+    this.#isRetired = true
     await this.release()
     const retired: string[] = []
     for (const path of this.paths) {
