@@ -2,8 +2,8 @@
  * The command line in the form people see: commands, options, help with examples, messages for
  * mistakes. What a command does lies in a file of its own, loaded when it is called.
  */
-import { readFileSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
+import { softwareVersion } from '../base/version.ts'
 import { Failure } from './failure.ts'
 import { styled } from './output.ts'
 import { startOptions } from './start-options.ts'
@@ -28,15 +28,10 @@ function oneLine(message: string): string {
     .replaceAll('\n', ' ')
 }
 
-function version(): string {
-  const file = new URL('../../package.json', import.meta.url)
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
-}
-
 function program(): Command {
   const root = command('ottla', 'A message broker that speaks the Kafka protocol.')
     .usage('<command> [options]')
-    .version(version(), '-V, --version', 'print the version')
+    .version(softwareVersion, '-V, --version', 'print the version')
     .helpCommand(false)
   root.addCommand(start())
   root.addCommand(topics())

@@ -1,6 +1,7 @@
 /** `ottla start`: runs a broker in the foreground until it is told to stop. */
 import { constants } from 'node:os'
 import { relative, resolve } from 'node:path'
+import { softwareVersion } from '../base/version.ts'
 import { Broker } from '../broker/broker.ts'
 import { styled } from './output.ts'
 import { type StartValues, startProperties } from './start-options.ts'
@@ -32,16 +33,17 @@ function banner(broker: Broker): string {
   const listening = broker.addresses.map(({ host, port }) => addressText(host, port))
   const { host, port } = broker.address
   const wildcard = host === '' || host === '0.0.0.0' || host === '::'
-  const bootstrap = addressText(wildcard || host === '127.0.0.1' ? 'localhost' : host, port)
+  const bootstrap = addressText(wildcard ? 'localhost' : host, port)
   const rows = [
-    ['listening on', listening.join(', ')],
-    ['data in', broker.dataDirectories.map(shortest).join(', ')],
-    ['try it', `echo hi | kcat -P -b ${bootstrap} -t hi && kcat -C -b ${bootstrap} -t hi -e`],
+    ['listening', listening.join(', ')],
+    ['data', broker.dataDirectories.map(shortest).join(', ')],
+    ['try it', `echo hello | kcat -b ${bootstrap} -P -t greetings`],
+    ['', `kcat -b ${bootstrap} -C -t greetings -e`],
     ['stop it', 'Ctrl-C'],
   ]
-  const title = `${styled('bold', 'Ottla')} is ready: a Kafka broker, id ${broker.brokerId}`
-  const lines = rows.map(([name, text]) => `  ${styled('dim', name!.padEnd(12))}  ${text}`)
-  return `${[title, ...lines].join('\n')}\n`
+  const title = `${styled('bold', `Ottla ${softwareVersion}`)} is ready`
+  const lines = rows.map(([name, text]) => `  ${styled('dim', name!.padEnd(10))}  ${text}`)
+  return `\n  ${title}\n${lines.join('\n')}\n\n`
 }
 
 function addressText(host: string, port: number): string {

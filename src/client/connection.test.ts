@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import type { Io } from '../io/io.ts'
 import { encodeResponse, type RequestHeader } from '../protocol/frame.ts'
@@ -8,7 +7,7 @@ import { metadataRequest, metadataResponse } from '../protocol/messages/metadata
 import { produceRequest } from '../protocol/messages/produce.ts'
 import { type ScriptedRequest, scriptedBroker } from '../sim/scripted-broker.ts'
 import { simulated } from '../sim/world.ts'
-import { Connection, ConnectionError, softwareVersion } from './connection.ts'
+import { Connection, ConnectionError } from './connection.ts'
 
 const port = 9092
 const apiVersionsKey = 18
@@ -188,8 +187,3 @@ test('a closed connection refuses requests and may be closed again', () =>
     await assert.rejects(waiting, { code: 'CLOSED' })
     await assert.rejects(askMetadata(connection, io), { code: 'CLOSED' })
   }))
-
-test('brokers are told the version of the package', () => {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
-  assert.equal(softwareVersion, JSON.parse(text).version)
-})

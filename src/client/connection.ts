@@ -7,6 +7,7 @@
  * the connection with it: nothing behind it could be answered any more, and a late answer must never
  * be taken for that of another request. After the first error every request fails with that error.
  */
+import { softwareVersion } from '../base/version.ts'
 import type { Io, Socket, Timer } from '../io/io.ts'
 import { errorName, KafkaError } from '../protocol/errors.ts'
 import { decodeResponse, encodeRequest } from '../protocol/frame.ts'
@@ -43,9 +44,6 @@ interface Waiting {
   settle(frame: Uint8Array): void
   reject(error: Error): void
 }
-
-/** What brokers are told about us (KIP-511): the version of package.json. */
-export const softwareVersion = '0.1.0'
 
 const defaultMaxFrameBytes = 128 * 1024 * 1024
 const unsupportedVersion = 35
