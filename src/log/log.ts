@@ -17,7 +17,7 @@ import { DiskError, type ReportFields } from '../io/io.ts'
 import { KafkaError } from '../protocol/errors.ts'
 import { type Batch, stampBatch } from '../protocol/records/batch.ts'
 import { formatEpochs } from './checkpoint-file.ts'
-import { leaderEpochsName, logSuffix, offsetName } from './file-names.ts'
+import { leaderEpochsName } from './file-names.ts'
 import type { LeaderEpochs } from './leader-epochs.ts'
 import type { LogHost } from './log-host.ts'
 import { LogSync } from './log-sync.ts'
@@ -726,11 +726,6 @@ export class Log {
     void this.#sync.stop()
     this.#waiting = []
     this.#tail.clear()
-  }
-
-  /** The file that is written to, for reports. */
-  get activeFile(): string {
-    return `${this.folder}/${offsetName(this.#active.baseOffset, logSuffix)}`
   }
 }
 

@@ -48,7 +48,7 @@ export interface Undo {
 export class ProducerState {
   /** In order of the last append. */
   readonly #entries = new Map<number, ProducerEntry>()
-  #expirationMs: number
+  readonly #expirationMs: number
 
   constructor(expirationMs: number, entries: Iterable<ProducerEntry> = []) {
     this.#expirationMs = expirationMs
@@ -61,10 +61,6 @@ export class ProducerState {
 
   entries(): Iterable<ProducerEntry> {
     return this.#entries.values()
-  }
-
-  entry(producerId: number): ProducerEntry | undefined {
-    return this.#entries.get(producerId)
   }
 
   /**
@@ -122,10 +118,6 @@ export class ProducerState {
   undo({ producerId, before }: Undo): void {
     this.#entries.delete(producerId)
     if (before !== undefined) this.#entries.set(producerId, before)
-  }
-
-  configure(expirationMs: number): void {
-    this.#expirationMs = expirationMs
   }
 
   /** Forgets producers not heard of for producer.id.expiration.ms, unless a transaction is open. */
