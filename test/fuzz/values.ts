@@ -127,7 +127,23 @@ function batches(random: Prng): Uint8Array {
   return random.chance(0.4) ? mutate(random, whole) : whole
 }
 
+const bombBytes = 48 * 1024 * 1024
+const bombs = new Map<Compression, Uint8Array>()
+
+/** A batch of some kilobytes that expands to many megabytes. */
+function bomb(random: Prng): Uint8Array {
+  const compression = pick<Compression>(random, ['gzip', 'snappy', 'lz4', 'zstd'])
+  let made = bombs.get(compression)
+  if (made === undefined) {
+    const record = { timestamp: Date.now(), value: new Uint8Array(bombBytes) }
+    made = buildBatch({ compression }, [record])
+    bombs.set(compression, made)
+  }
+  return made
+}
+
 function batch(random: Prng): Uint8Array {
+  if (random.chance(0.01)) return bomb(random)
   const isIdempotent = random.chance(0.3)
   return buildBatch(
     {

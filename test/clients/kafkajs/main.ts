@@ -11,6 +11,7 @@ import { readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { zstdCompress } from 'node:zlib'
 import kafkajs from 'kafkajs'
+// @ts-expect-error it has no types
 import snappy from 'kafkajs-snappy'
 import { compressFrame } from 'lz4-napi'
 import { shown, version } from '../shown.ts'
