@@ -388,7 +388,6 @@ export class Controller {
     await this.#feed.reached(outcome.revision)
     if (this.#isClosed || this.#image.controller?.createRevision !== outcome.revision) return
     this.#term = { epoch: outcome.revision, seq: outcome.revision, request: 0 }
-    this.#io.report.info({ controllerEpoch: outcome.revision }, 'now the controller')
     void this.#enqueue(() => this.#dropUnnamed()).catch(error => this.#refused(error))
     this.#repairSoon('all')
     this.#active.resolve()
