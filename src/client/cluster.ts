@@ -87,6 +87,8 @@ interface KnownTopic {
 
 const defaultTimeoutMs = 30_000
 const firstBackoffMs = 20
+/** For one attempt to connect; Kafka's socket.connection.setup.timeout.ms. */
+const maxConnectMs = 10_000
 const maxBackoffMs = 1_000
 
 export class Cluster {
@@ -391,7 +393,13 @@ export class Cluster {
     if (known !== undefined && known.failure === undefined) return known
     // While this one waited, another call may have begun to open a new one.
     if (this.#connections.get(key) !== current) return await this.#connection(address, deadlineMs)
-    const opening = Connection.open(this.#io, { ...address, clientId: this.#clientId, deadlineMs })
+    // A lost packet must not take the whole deadline: after this the attempt is made again.
+    const attemptMs = this.#io.clock.monotonicMs() + maxConnectMs
+    const opening = Connection.open(this.#io, {
+      ...address,
+      clientId: this.#clientId,
+      deadlineMs: Math.min(deadlineMs, attemptMs),
+    })
     this.#connections.set(key, opening)
     const connection = await opening
     this.#failFast = false
