@@ -1,0 +1,20 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { runSeed } from '../src/sim/scenario.ts'
+
+/** Seeds that once failed; `npm run sim` finds new ones. */
+const regressions = [205446784]
+
+for (const seed of regressions) {
+  test(`seed ${seed} keeps every promise`, async () => {
+    assert.deepEqual((await runSeed(seed)).breaches, [])
+  })
+}
+
+test('the same seed gives the same run', async () => {
+  for (const seed of [1, 8]) {
+    const { fingerprint, attempted } = await runSeed(seed)
+    const again = await runSeed(seed)
+    assert.deepEqual([again.fingerprint, again.attempted], [fingerprint, attempted])
+  }
+})
