@@ -27,6 +27,7 @@ const zero = 'AAAAAAAAAAAAAAAAAAAAAA'
 const unknownId = 'xxxxxxxxxxxxxxxxxxxxxA'
 const timeoutMs = 5000
 const record = () => buildBatch({}, [{ timestamp: 1000, value: 'abc' }])
+const zstd = () => buildBatch({ compression: 'zstd' }, [{ timestamp: 1000, value: 'abc' }])
 
 interface Case {
   readonly what: string
@@ -110,6 +111,7 @@ const writes: Case[] = [
   },
   { what: 'half a batch', ask: c => write(c, 12, { records: record().slice(0, 50) }), answer: 87 },
   { what: 'a wrong CRC', ask: c => write(c, 12, { records: damaged(70) }), answer: 2 },
+  { what: 'zstd before v7', ask: c => write(c, 6, { records: zstd() }), answer: 76 },
   { what: 'an unknown topic', ask: c => write(c, 12, {}, 'nope'), answer: 3 },
   { what: 'an unknown partition', ask: c => write(c, 12, {}, 'q', 99), answer: 3 },
   { what: 'an unknown topic id', ask: c => write(c, 13, {}, unknownId), answer: 100 },

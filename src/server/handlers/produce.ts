@@ -6,6 +6,7 @@
 import { RecordsError } from '../../log/validation.ts'
 import { KafkaError } from '../../protocol/errors.ts'
 import type { ProduceRequest, ProduceResponse } from '../../protocol/messages/produce.ts'
+import { attributeBits, compressions, fieldAt } from '../../protocol/records/batch.ts'
 import { CloseConnection, type Failure, type NoResponse, type RequestContext } from '../context.ts'
 import { type CurrentLeaders, currentLeaders } from '../current-leaders.ts'
 
@@ -46,7 +47,7 @@ async function appendPartition(
 ): Promise<PartitionResponse> {
   const { index } = data
   try {
-    const records = acceptable(request, data)
+    const records = acceptable(ctx, request, data)
     const topic = ctx.topic(topicData.topicId, topicData.name)
     const partition = ctx.leader(topic.name, index)
     const appended = partition.append(records, request.acks)
@@ -68,18 +69,29 @@ async function appendPartition(
   }
 }
 
-/** Offset of the attributes in a batch, and the bit that marks a transaction. */
-const attributesAt = 21
-const transactionalBit = 0x10
+/** The first version in which a client may send zstd (KIP-110). */
+const firstZstdVersion = 7
 
-/** Throws INVALID_RECORD, INVALID_REQUEST. What is in the batches is for the log to check. */
-function acceptable(request: ProduceRequest, { records }: PartitionData): Uint8Array {
+/**
+ * Throws INVALID_RECORD, INVALID_REQUEST, UNSUPPORTED_COMPRESSION_TYPE. What else is in the batches
+ * is for the log to check.
+ */
+function acceptable(
+  ctx: RequestContext,
+  request: ProduceRequest,
+  { records }: PartitionData,
+): Uint8Array {
   if (records === null || records.length === 0) {
     throw new KafkaError('INVALID_RECORD', 'a partition needs one record batch')
   }
-  const isMarked = ((records[attributesAt + 1] ?? 0) & transactionalBit) !== 0
+  const attributes = records[fieldAt.attributes + 1] ?? 0
+  const isMarked = (attributes & attributeBits.transactional) !== 0
   if (request.transactionalId !== null || isMarked) {
     throw new KafkaError('INVALID_REQUEST', 'transactions are not supported by this broker yet')
+  }
+  const compression = compressions[attributes & attributeBits.compression]
+  if (compression === 'zstd' && ctx.version < firstZstdVersion) {
+    throw new KafkaError('UNSUPPORTED_COMPRESSION_TYPE', `zstd needs v${firstZstdVersion}`)
   }
   return records
 }
