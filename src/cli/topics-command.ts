@@ -1,0 +1,87 @@
+/** The command line of `ottla topics`. */
+import { type Command, collect, command, examples, talks, whole } from './command.ts'
+
+/** `ottla topics`, with what lies below it. */
+export function topics(): Command {
+  const topics = command('topics', 'List, create, describe, alter and delete topics.')
+  topics.usage('<command> [options]').helpCommand(false)
+  topics.addCommand(listTopics())
+  topics.addCommand(createTopics())
+  topics.addCommand(describeTopics())
+  topics.addCommand(alterTopic())
+  topics.addCommand(deleteTopics())
+  examples(topics, [
+    ['ottla topics list', ''],
+    ['ottla topics create orders --partitions 3 --config retention.ms=86400000', ''],
+    ['ottla topics describe orders', 'partitions, offsets, configs that were set'],
+    ['ottla topics delete orders', ''],
+  ])
+  return topics
+}
+
+function listTopics(): Command {
+  const list = talks(command('list', 'Names, partitions and replication factors.'))
+    .option('--internal', "also the broker's own topics")
+    .option('--json', 'one JSON document a line')
+  examples(list, [
+    ['ottla topics list', ''],
+    ['ottla topics list --json | jq -r .name', ''],
+  ])
+  return list.action(async options => (await import('./topics.ts')).list(options))
+}
+
+function createTopics(): Command {
+  const create = talks(command('create', 'Create topics.'))
+    .argument('<name...>')
+    .option('-p, --partitions <number>', "number of partitions (default: the broker's)", whole(1))
+    .option('-r, --replication-factor <number>', "copies (default: the broker's)", whole(1))
+    .option('-c, --config <key=value>', 'a topic config; can be repeated', collect)
+    .option('--if-not-exists', 'no error for a topic that is there already')
+    .option('--json', 'one JSON document a line')
+  examples(create, [
+    ['ottla topics create orders', ''],
+    ['ottla topics create orders payments --partitions 3', ''],
+    ['ottla topics create audit --config retention.ms=-1 --config compression.type=zstd', ''],
+  ])
+  return create.action(async (names, options) =>
+    (await import('./topics.ts')).create(names, options),
+  )
+}
+
+function describeTopics(): Command {
+  const describe = talks(command('describe', 'Partitions with their offsets, and configs.'))
+    .argument('[name...]', 'default: all topics')
+    .option('--configs', 'all configs, not only those that were set')
+    .option('--json', 'one JSON document a line')
+  examples(describe, [
+    ['ottla topics describe orders', ''],
+    ['ottla topics describe orders --configs', 'with every default'],
+  ])
+  return describe.action(async (names, options) =>
+    (await import('./topics.ts')).describe(names, options),
+  )
+}
+
+function alterTopic(): Command {
+  const alter = talks(command('alter', 'Change configs of a topic, or give it more partitions.'))
+    .argument('<name>')
+    .option('-c, --config <key=value>', 'set a config; can be repeated', collect)
+    .option('--unset <key>', 'back to the default; can be repeated', collect)
+    .option('-p, --partitions <number>', 'the new number of partitions', whole(1))
+  examples(alter, [
+    ['ottla topics alter orders --config retention.ms=3600000', ''],
+    ['ottla topics alter orders --unset retention.ms', ''],
+    ['ottla topics alter orders --partitions 6', 'keys may go to other partitions then'],
+  ])
+  return alter.action(async (name, options) => (await import('./topics.ts')).alter(name, options))
+}
+
+function deleteTopics(): Command {
+  const remove = talks(command('delete', 'Delete topics with all their records.'))
+    .argument('<name...>')
+    .option('--if-exists', 'no error for a topic that is not there')
+  examples(remove, [['ottla topics delete orders payments', '']])
+  return remove.action(async (names, options) =>
+    (await import('./topics.ts')).remove(names, options),
+  )
+}
