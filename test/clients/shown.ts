@@ -1,8 +1,18 @@
-/** What each client program says of itself, one line a fact, for `main.ts` to put into its table. */
+/** The lines a client program prints for `main.ts`: README.md says what they mean. */
 
-/** Prints the version of the client that speaks. */
+/** The version of the client that speaks. */
 export function version(text: string): void {
   console.log(`version ${text}`)
+}
+
+/** What it runs on, such as `Node 24.1.0`. */
+export function runtime(text: string): void {
+  console.log(`runtime ${text}`)
+}
+
+/** The client has no such thing. */
+export function absent(what: string, why: string): void {
+  console.log(`absent ${what}: ${why}`)
 }
 
 /** Runs `check`; prints that it was shown, or that it FAILED and why, and goes on. */

@@ -6,7 +6,7 @@
  */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { shown, version } from './shown.ts'
+import { shown, version } from '../shown.ts'
 
 const [bootstrap = '', prefix = '', , phase = ''] = process.argv.slice(2)
 const codecs = ['none', 'gzip', 'snappy', 'lz4', 'zstd']

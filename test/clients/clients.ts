@@ -1,0 +1,20 @@
+/** The clients that are run: the columns of docs/clients.md, in this order. */
+
+export interface Client {
+  /** Its folder here, the name in topics and groups, and what `npm run test:clients -- NAME` takes. */
+  readonly name: string
+  readonly title: string
+}
+
+export const clients: readonly Client[] = [
+  { name: 'java', title: 'Java client' },
+  { name: 'kafka-tools', title: "Kafka's console tools" },
+  { name: 'kcat', title: 'kcat' },
+  { name: 'python', title: 'confluent-kafka-python' },
+  { name: 'aiokafka', title: 'aiokafka' },
+  { name: 'franz-go', title: 'franz-go' },
+  { name: 'sarama', title: 'Sarama' },
+  { name: 'rust', title: 'rust-rdkafka' },
+  { name: 'kafkajs', title: 'kafkajs' },
+  { name: 'platformatic', title: '@platformatic/kafka' },
+]
