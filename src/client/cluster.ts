@@ -8,6 +8,10 @@ import type { Io } from '../io/io.ts'
 import { errorName, KafkaError } from '../protocol/errors.ts'
 import { fetchRequest, fetchResponse } from '../protocol/messages/fetch.ts'
 import {
+  findCoordinatorRequest,
+  findCoordinatorResponse,
+} from '../protocol/messages/find-coordinator.ts'
+import {
   initProducerIdRequest,
   initProducerIdResponse,
 } from '../protocol/messages/init-producer-id.ts'
@@ -30,6 +34,11 @@ export interface ClusterOptions {
   readonly timeoutMs?: number
   /** True: while no broker was ever reached, an address that refuses is an error at once. */
   readonly failFast?: boolean
+}
+
+/** A broker as the cluster tells where it is. */
+export interface BrokerAddress extends Address {
+  readonly nodeId: number
 }
 
 export interface TopicPartition {
@@ -98,6 +107,8 @@ export class Cluster {
   readonly #timeoutMs: number
   readonly #connections = new Map<string, Promise<Connection>>()
   readonly #brokers = new Map<number, Address>()
+  /** Of groups, as long as they answer as such. */
+  readonly #coordinators = new Map<string, BrokerAddress>()
   /** The error stands for a topic that Metadata refused. */
   readonly #topics = new Map<string, KnownTopic | KafkaError>()
   #failFast: boolean
@@ -140,6 +151,60 @@ export class Cluster {
       throwIf(refusal(answer), request.name)
       return answer
     })
+  }
+
+  /** As `call`, to one broker. Throws KafkaError BROKER_NOT_AVAILABLE when there is none of that id. */
+  async callBroker<Q extends Fields, S extends Fields>(
+    brokerId: number,
+    request: Message<Q>,
+    response: Message<S>,
+    body: Body<Q>,
+    refusal: (answer: IncomingFields<S>) => number = () => 0,
+  ): Promise<IncomingFields<S>> {
+    const deadlineMs = this.#deadlineMs()
+    return await this.#retrying(deadlineMs, async () => {
+      if (!this.#brokers.has(brokerId)) await this.metadata([])
+      const address = this.#brokers.get(brokerId)
+      if (address === undefined) {
+        throw new KafkaError('BROKER_NOT_AVAILABLE', `there is no broker ${brokerId}`)
+      }
+      const connection = await this.#connection(address, deadlineMs)
+      const answer = await connection.request(request, response, body, deadlineMs)
+      throwIf(refusal(answer), request.name)
+      return answer
+    })
+  }
+
+  /**
+   * As `call`, to the coordinator of a group, which is asked for again when the one that was known
+   * is lost or says that it is another, is loading, or is not there yet.
+   */
+  async callCoordinator<Q extends Fields, S extends Fields>(
+    group: string,
+    request: Message<Q>,
+    response: Message<S>,
+    body: Body<Q>,
+    refusal: (answer: IncomingFields<S>) => number = () => 0,
+  ): Promise<IncomingFields<S>> {
+    const deadlineMs = this.#deadlineMs()
+    return await this.#retrying(deadlineMs, async () => {
+      const coordinator = await this.#coordinatorOf(group, deadlineMs)
+      try {
+        const connection = await this.#connection(coordinator, deadlineMs)
+        const answer = await connection.request(request, response, body, deadlineMs)
+        throwIf(refusal(answer), request.name)
+        return answer
+      } catch (error) {
+        if (mayPass(error)) this.#coordinators.delete(group)
+        throw error
+      }
+    })
+  }
+
+  /** The broker that coordinates a group; waits for one while there is none. */
+  async coordinatorOf(group: string): Promise<BrokerAddress> {
+    const deadlineMs = this.#deadlineMs()
+    return await this.#retrying(deadlineMs, () => this.#coordinatorOf(group, deadlineMs))
   }
 
   /**
@@ -366,6 +431,23 @@ export class Cluster {
   #topic(name: string): KnownTopic | undefined {
     const known = this.#topics.get(name)
     return known instanceof KafkaError ? undefined : known
+  }
+
+  async #coordinatorOf(group: string, deadlineMs: number): Promise<BrokerAddress> {
+    const known = this.#coordinators.get(group)
+    if (known !== undefined) return known
+    const connection = await this.#anyConnection(deadlineMs)
+    const answer = await connection.request(
+      findCoordinatorRequest,
+      findCoordinatorResponse,
+      version => (version >= 4 ? { coordinatorKeys: [group] } : { key: group }),
+      deadlineMs,
+    )
+    const found = answer.coordinators[0] ?? answer
+    throwIf(found.errorCode, `coordinator of group ${group}`)
+    const { nodeId, host, port } = found
+    this.#coordinators.set(group, { nodeId, host, port })
+    return { nodeId, host, port }
   }
 
   /** A connection that is open already, else to the first broker that answers. */
