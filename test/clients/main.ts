@@ -1,107 +1,193 @@
 /**
  * Runs every client against one broker, kills it with `kill -9` in between, and prints a table of
- * what was shown. `run` installs what the clients need and starts this. With BOOTSTRAP in the
- * environment the broker is the one there (Apache Kafka, say) and nothing is killed.
+ * what was shown. README.md says how; `run` starts this with the right Node.
  */
 import { execFile } from 'node:child_process'
-import { join } from 'node:path'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
 import { LiveBroker } from '../live-broker.ts'
+import { type Client, clients } from './clients.ts'
+import { type Fact, runPhase, type Said, setUp } from './program.ts'
+import { type Column, clientsPage, failures, type Result, terminalTable } from './report.ts'
 
-const clientDeadlineMs = 180_000
-const here = import.meta.dirname
-const [classPath = ''] = process.argv.slice(2)
+const root = join(import.meta.dirname, '../..')
+const page = join(root, 'docs/clients.md')
+const resultFile = join(root, '.cache/clients/result.json')
+const setupsAtOnce = 2
+const clientsAtOnce = 3
+const startedAt = performance.now()
 
-interface Client {
-  readonly name: string
-  /** The command, to which BOOTSTRAP PREFIX TIME PHASE are added. */
-  readonly command: readonly [string, ...string[]]
+function say(client: string, what: string): void {
+  const seconds = ((performance.now() - startedAt) / 1000).toFixed(0).padStart(4)
+  console.log(`${seconds} s  ${client.padEnd(13)} ${what}`)
 }
 
-const node = (program: string): Client['command'] => [
-  process.execPath,
-  '--no-warnings', // kafkajs sets negative timeouts, of which Node complains
-  join(here, program),
-]
+const saying = (name: string) => (fact: Fact) =>
+  say(name, `${fact.how} ${fact.what}${fact.why && `: ${fact.why}`}`)
 
-const clients: readonly Client[] = [
-  { name: 'java', command: ['java', '-Xmx512m', '-cp', classPath, 'JavaClient'] },
-  { name: 'kcat', command: node('kcat.ts') },
-  { name: 'kafkajs', command: node('kafkajs/main.ts') },
-]
-
-/** One line of the table. `what` says why when it FAILED. */
-interface Fact {
-  readonly client: string
-  readonly version: string
-  readonly what: string
-  readonly ok: boolean
+/** Runs `work` for every item, a few at a time, in order of the list. */
+async function inParallel<Item>(
+  items: readonly Item[],
+  atOnce: number,
+  work: (item: Item) => Promise<void>,
+): Promise<void> {
+  const rest = [...items]
+  const worker = async () => {
+    for (let item = rest.shift(); item !== undefined; item = rest.shift()) await work(item)
+  }
+  await Promise.all(Array.from({ length: atOnce }, worker))
 }
 
-/** Runs one program; its lines become facts, and so does an end that its lines do not explain. */
-function runClient(client: Client, args: readonly string[]): Promise<Fact[]> {
-  const [file, ...options] = client.command
-  const settings = { timeout: clientDeadlineMs, maxBuffer: 64 * 1024 * 1024 }
-  return new Promise(resolve => {
-    execFile(file, [...options, ...args], settings, (error, stdout, stderr) => {
-      const version = /^version (.*)$/m.exec(stdout)?.[1] ?? '?'
-      const fact = (what: string, ok: boolean) => ({ client: client.name, version, what, ok })
-      const facts = [...stdout.matchAll(/^(ok|FAILED) (.*)$/gm)].map(([, word, what]) =>
-        fact(what ?? '', word === 'ok'),
-      )
-      if (facts.length === 0 || (error !== null && facts.every(({ ok }) => ok))) {
-        facts.push(fact(`the program ended with: ${stderr.trim() || error?.message}`, false))
-      }
-      resolve(facts)
-    })
+/** What is known of a client so far: the command once it is set up, and what it said. */
+class Progress {
+  readonly client: Client
+  readonly facts: Fact[] = []
+  command: string[] | undefined
+  version = ''
+  runtime = ''
+
+  constructor(client: Client) {
+    this.client = client
+  }
+
+  add({ version, runtime, facts }: Said): void {
+    this.version = version ?? this.version
+    this.runtime = runtime ?? this.runtime
+    this.facts.push(...facts)
+  }
+
+  fail(what: string, error: unknown): void {
+    const why = (error instanceof Error ? error.message : String(error)).trim()
+    const fact: Fact = { what, how: 'FAILED', why }
+    this.facts.push(fact)
+    saying(this.client.name)(fact)
+  }
+
+  column(): Column {
+    const { client, version, runtime, facts } = this
+    return { ...client, version, runtime, facts }
+  }
+}
+
+async function setUpAll(all: readonly Progress[]): Promise<void> {
+  await inParallel(all, setupsAtOnce, async progress => {
+    const from = performance.now()
+    try {
+      progress.command = await setUp(progress.client)
+      const took = (performance.now() - from) / 1000
+      if (took > 2) say(progress.client.name, `set up in ${took.toFixed(0)} s`)
+    } catch (error) {
+      progress.fail('setup', error)
+    }
   })
 }
 
-function printTable(facts: readonly Fact[]): void {
-  const head = ['client', 'version', '', 'what was shown']
-  const rows = facts.map(({ client, version, what, ok }) => [
-    client,
-    version,
-    ok ? 'ok' : 'FAILED',
-    what,
-  ])
-  const widths = head.map((_, i) => Math.max(...[head, ...rows].map(row => row[i]?.length ?? 0)))
-  for (const row of [head, ...rows]) {
-    console.log(row.map((cell, i) => (i === 3 ? cell : cell.padEnd(widths[i] ?? 0))).join('  '))
+/** The types of the clients come with what their setups installed, so they are checked only here. */
+async function checkTypes(): Promise<Column[]> {
+  try {
+    await promisify(execFile)('tsc', ['--project', import.meta.dirname])
+    return []
+  } catch (error) {
+    const why = error instanceof Error && 'stdout' in error ? String(error.stdout) : String(error)
+    return [broken('types', why)]
   }
 }
 
-async function runAll(bootstrap: string, prefix: string, time: number, phase: string) {
-  const args = [bootstrap, prefix, String(time), phase]
-  return (await Promise.all(clients.map(client => runClient(client, args)))).flat()
+const broken = (name: string, why: string): Column => ({
+  name,
+  title: name,
+  version: '',
+  runtime: '',
+  facts: [{ what: name, how: 'FAILED', why }],
+})
+
+async function runAll(
+  all: readonly Progress[],
+  args: readonly string[],
+  phase: 'work' | 'again',
+): Promise<void> {
+  await inParallel(all, clientsAtOnce, async progress => {
+    const { name } = progress.client
+    if (progress.command === undefined) return
+    const from = performance.now()
+    say(name, `begins ${phase}`)
+    progress.add(await runPhase(progress.command, args, phase, saying(name)))
+    say(name, `ends ${phase} after ${((performance.now() - from) / 1000).toFixed(1)} s`)
+  })
 }
 
-const external = process.env['BOOTSTRAP']
-const broker = external === undefined ? await LiveBroker.start() : undefined
-const bootstrap = external ?? broker?.bootstrap ?? ''
-const time = Date.now() - 3_600_000 // an hour ago: recent, so that no retention removes it
-const prefix = `t${time}`
-const facts: Fact[] = []
+/** Both phases, against Ottla or the broker at `external`; answers what is wrong with the broker. */
+async function runPhases(
+  all: readonly Progress[],
+  external: string | undefined,
+): Promise<Column[]> {
+  const time = Date.now() - 3_600_000 // an hour ago: recent, so that no retention removes it
+  const broker = external === undefined ? await LiveBroker.start() : undefined
+  try {
+    const args = [external ?? broker?.bootstrap ?? '', `t${time}`, String(time)]
+    await runAll(all, args, 'work')
+    if (broker !== undefined) say('broker', 'kill -9')
+    await broker?.kill()
+    await broker?.restart()
+    await runAll(all, args, 'again')
+    await broker?.stop()
+    return (broker?.surprises() ?? []).map(line => broken('broker', line.slice(0, 1000)))
+  } finally {
+    const failed = all.some(progress => progress.facts.some(fact => fact.how === 'FAILED'))
+    if (broker !== undefined && failed) {
+      console.log(`\nThe broker's last words:\n${broker.logTail()}`)
+    }
+    await broker?.remove()
+  }
+}
+
+async function testClients(names: readonly string[]): Promise<void> {
+  const unknown = names.find(name => clients.every(client => client.name !== name))
+  if (unknown !== undefined) {
+    throw new Error(`no client ${unknown}: ${clients.map(client => client.name).join(', ')}`)
+  }
+  const chosen = clients.filter(({ name }) => names.length === 0 || names.includes(name))
+  const all = chosen.map(client => new Progress(client))
+  const external = process.env['BOOTSTRAP']
+  await setUpAll(all)
+  const troubles = names.length === 0 ? await checkTypes() : []
+  troubles.push(...(await runPhases(all, external)))
+  const result: Result = {
+    complete: names.length === 0 && external === undefined,
+    columns: [...all.map(progress => progress.column()), ...troubles],
+  }
+  mkdirSync(dirname(resultFile), { recursive: true })
+  writeFileSync(resultFile, `${JSON.stringify(result, undefined, 2)}\n`)
+  console.log(`\n${terminalTable(result)}`)
+  const failed = result.columns.flatMap(failures).length
+  const shown = result.columns
+    .flatMap(({ facts }) => facts)
+    .filter(({ how }) => how === 'ok').length
+  const took = ((performance.now() - startedAt) / 1000).toFixed(0)
+  console.log(`\n${shown} passed, ${failed} failed in ${took} s`)
+  process.exitCode = failed === 0 ? 0 : 1
+  if (result.complete && failed === 0 && readPage() !== clientsPage(result)) {
+    console.log('docs/clients.md says otherwise: node test/clients/main.ts --docs prints it anew')
+  }
+}
+
+const readPage = () => (existsSync(page) ? readFileSync(page, 'utf8') : '')
+
+function printPage(): void {
+  if (!existsSync(resultFile)) throw new Error('there was no run: npm run test:clients')
+  const result: Result = JSON.parse(readFileSync(resultFile, 'utf8'))
+  if (!result.complete || result.columns.flatMap(failures).length > 0) {
+    throw new Error('the last run was not green or did not have every client: npm run test:clients')
+  }
+  writeFileSync(page, clientsPage(result))
+}
+
+const args = process.argv.slice(2)
 try {
-  facts.push(...(await runAll(bootstrap, prefix, time, 'work')))
-  await broker?.kill()
-  await broker?.restart()
-  const again = await runAll(bootstrap, prefix, time, 'again')
-  const claim = broker === undefined ? 'read back (nothing was killed): ' : 'after kill -9: '
-  facts.push(...again.map(fact => ({ ...fact, what: claim + fact.what })))
-  await broker?.stop()
-  for (const line of broker?.surprises() ?? []) {
-    facts.push({ client: 'broker', version: '', what: line.slice(0, 1000), ok: false })
-  }
-} finally {
-  facts.sort(
-    (a, b) =>
-      clients.findIndex(c => c.name === a.client) - clients.findIndex(c => c.name === b.client),
-  )
-  printTable(facts)
-  if (broker !== undefined && facts.some(({ ok }) => !ok))
-    console.log(`\nThe broker's last words:\n${broker.logTail()}`)
-  await broker?.remove()
+  if (args.includes('--docs')) printPage()
+  else await testClients(args)
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error)
+  process.exitCode = 1
 }
-const failed = facts.filter(({ ok }) => !ok).length
-console.log(`\n${facts.length - failed} passed, ${failed} failed`)
-process.exitCode = failed === 0 ? 0 : 1
