@@ -226,4 +226,10 @@ export interface GroupSettings {
   readonly offsetsRetentionCheckMs: number
   /** `group.disconnect.grace.ms` (ours); undefined: off. */
   readonly disconnectGraceMs: number | undefined
+  /**
+   * The largest record the log takes. A group whose members and assignments do not fit is refused
+   * (its leader, UNKNOWN_SERVER_ERROR). A decision of many records may well be larger: the shard
+   * splits it.
+   */
+  readonly maxRecordBytes: number
 }

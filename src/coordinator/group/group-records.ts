@@ -3,6 +3,17 @@
  * schemas, so that either broker reads what the other wrote. A key and a value each begin with an
  * int16: of a key the kind, of a value its version.
  */
+import { int16At, setInt16 } from '../../base/bytes.ts'
+import { decode, encode } from '../../protocol/compile.ts'
+import {
+  groupMetadataKey,
+  groupMetadataValue,
+  legacyOffsetCommitKey,
+  legacyOffsetCommitValue,
+  offsetCommitKey,
+  offsetCommitValue,
+} from '../../protocol/messages/group-records.ts'
+import { type Fields, type Message, type OutgoingFields, zeroUuid } from '../../protocol/schema.ts'
 import type { RecordCodec } from '../shard-state.ts'
 
 /** A member of a stable generation. */
@@ -52,4 +63,154 @@ export type GroupRecord =
       readonly value: StoredOffset | null
     }
 
-export declare const groupRecordCodec: RecordCodec<GroupRecord>
+/** The versions that Kafka 4.4 writes; what other versions lack it does not need. */
+const writtenGroup = 3
+const writtenOffset = 4
+/** The one version that has a time of expiry; it has no leader epoch and no topic id. */
+const writtenExpiringOffset = 1
+
+/**
+ * Kinds 0 to 2 are ours; the records of groups of the new protocols (KIP-848 and later), of which
+ * there are many, are unknown here. A value of a version unknown to us does not parse: it throws,
+ * for what it says is lost otherwise.
+ */
+export const groupRecordCodec: RecordCodec<GroupRecord> = {
+  encode(record) {
+    if (record.kind === 'group') {
+      const { groupId: group, value } = record
+      const key = prefixed(groupMetadataKey, 2, 0, { group })
+      return { key, value: value === null ? null : groupBytes(value) }
+    }
+    const { groupId: group, topic, partition, value } = record
+    const key = prefixed(offsetCommitKey, 1, 0, { group, topic, partition })
+    return { key, value: value === null ? null : offsetBytes(value) }
+  },
+  decode(key, value) {
+    if (key.length < 2) throw new RangeError('the key of a group record has no kind')
+    switch (int16At(key, 0)) {
+      case 0:
+        return legacyOffset(key, value)
+      case 1: {
+        const { group: groupId, topic, partition } = decode(offsetCommitKey, 0, key, 2)
+        const stored = value === null ? null : offsetOf(value)
+        return { kind: 'offset', groupId, topic, partition, value: stored }
+      }
+      case 2: {
+        const { group: groupId } = decode(groupMetadataKey, 0, key, 2)
+        return { kind: 'group', groupId, value: value === null ? null : groupOf(value) }
+      }
+      default:
+        return undefined
+    }
+  },
+}
+
+/** One piece of bytes: `prefix` as int16, then the message. */
+function prefixed<F extends Fields>(
+  message: Message<F>,
+  prefix: number,
+  version: number,
+  fields: OutgoingFields<F>,
+): Uint8Array {
+  const chunks = encode(message, version, fields)
+  const bytes = new Uint8Array(chunks.reduce((length, chunk) => length + chunk.length, 2))
+  setInt16(bytes, 0, prefix)
+  let at = 2
+  for (const chunk of chunks) {
+    bytes.set(chunk, at)
+    at += chunk.length
+  }
+  return bytes
+}
+
+function groupBytes(group: StoredGroup): Uint8Array {
+  return prefixed(groupMetadataValue, writtenGroup, writtenGroup, {
+    protocolType: group.protocolType,
+    generation: group.generationId,
+    protocol: group.protocolName,
+    leader: group.leader,
+    currentStateTimestamp: group.stateTimestampMs,
+    members: group.members.map(member => ({
+      memberId: member.memberId,
+      groupInstanceId: member.groupInstanceId,
+      clientId: member.clientId,
+      clientHost: member.clientHost,
+      rebalanceTimeout: member.rebalanceTimeoutMs,
+      sessionTimeout: member.sessionTimeoutMs,
+      subscription: member.subscription,
+      assignment: member.assignment,
+    })),
+  })
+}
+
+function offsetBytes(stored: StoredOffset): Uint8Array {
+  const version = stored.expireTimestampMs === -1 ? writtenOffset : writtenExpiringOffset
+  return prefixed(offsetCommitValue, version, version, {
+    offset: stored.offset,
+    leaderEpoch: stored.leaderEpoch,
+    metadata: stored.metadata,
+    commitTimestamp: stored.commitTimestampMs,
+    expireTimestamp: stored.expireTimestampMs,
+    topicId: stored.topicId,
+  })
+}
+
+function versionOf(value: Uint8Array): number {
+  if (value.length < 2) throw new RangeError('the value of a group record has no version')
+  return int16At(value, 0)
+}
+
+function groupOf(bytes: Uint8Array): StoredGroup {
+  const value = decode(groupMetadataValue, versionOf(bytes), bytes, 2)
+  return {
+    protocolType: value.protocolType,
+    generationId: value.generation,
+    protocolName: value.protocol,
+    leader: value.leader,
+    stateTimestampMs: value.currentStateTimestamp,
+    members: value.members.map(member => ({
+      memberId: member.memberId,
+      groupInstanceId: member.groupInstanceId,
+      clientId: member.clientId,
+      clientHost: member.clientHost,
+      rebalanceTimeoutMs:
+        member.rebalanceTimeout === -1 ? member.sessionTimeout : member.rebalanceTimeout,
+      sessionTimeoutMs: member.sessionTimeout,
+      subscription: member.subscription.slice(),
+      assignment: member.assignment.slice(),
+    })),
+  }
+}
+
+function offsetOf(bytes: Uint8Array): StoredOffset {
+  const value = decode(offsetCommitValue, versionOf(bytes), bytes, 2)
+  return {
+    offset: value.offset,
+    leaderEpoch: value.leaderEpoch,
+    metadata: value.metadata,
+    commitTimestampMs: value.commitTimestamp,
+    expireTimestampMs: value.expireTimestamp,
+    topicId: value.topicId,
+  }
+}
+
+function legacyOffset(key: Uint8Array, bytes: Uint8Array | null): GroupRecord {
+  const { group: groupId, topic, partition } = decode(legacyOffsetCommitKey, 0, key, 2)
+  const place = { kind: 'offset', groupId, topic, partition } as const
+  if (bytes === null) return { ...place, value: null }
+  // Kafka reads every value of either key with the newer schema, whose first form is the same.
+  const version = versionOf(bytes)
+  if (version !== 0) return { ...place, value: offsetOf(bytes) }
+  const value = decode(legacyOffsetCommitValue, 0, bytes, 2)
+  return {
+    ...place,
+    value: {
+      offset: value.offset,
+      leaderEpoch: -1,
+      metadata: value.metadata,
+      commitTimestampMs: value.commitTimestamp,
+      expireTimestampMs: -1,
+      topicId: zeroUuid,
+    },
+  }
+}
