@@ -70,19 +70,69 @@ export function timeText(timestampMs: number): string {
   return Number.isNaN(date.getTime()) ? String(timestampMs) : date.toISOString()
 }
 
-/** One line on standard error that rewrites itself, if that is a terminal; else nothing. */
-export class Progress {
-  #shownAt = 0
+/** A count for people: `1,234,567`. */
+export function countText(count: number): string {
+  return count.toLocaleString('en-US')
+}
 
-  /** At most ten times a second, so it can be called often. */
-  show(text: () => string): void {
-    const now = performance.now()
-    if (!process.stderr.isTTY || now - this.#shownAt < 100) return
-    this.#shownAt = now
-    process.stderr.write(`\r\x1b[K${text()}`)
+/** `1 record`, `2 records`. */
+export function plural(count: number, word: string): string {
+  return `${countText(count)} ${word}${count === 1 ? '' : 's'}`
+}
+
+/** What lasts less says nothing while it lasts. */
+const quietMs = 1000
+const redrawMs = 200
+
+/**
+ * One line on standard error that rewrites itself while something lasts longer than a second. Silent
+ * unless standard error is a terminal, or when standard output is one that the same lines go to.
+ */
+export class Progress {
+  readonly #startedMs = performance.now()
+  readonly #isShown: boolean
+  #shownMs = Number.NEGATIVE_INFINITY
+
+  /** `fillsOutput`: the command prints to standard output as it goes. */
+  constructor({ fillsOutput = false } = {}) {
+    this.#isShown = process.stderr.isTTY && !(fillsOutput && process.stdout.isTTY)
   }
 
+  /** Milliseconds since it began. */
+  get elapsedMs(): number {
+    return performance.now() - this.#startedMs
+  }
+
+  /** At most five times a second, so it can be called often. */
+  show(text: () => string): void {
+    if (!this.#isShown) return
+    const { elapsedMs } = this
+    if (elapsedMs < quietMs || elapsedMs - this.#shownMs < redrawMs) return
+    this.#shownMs = elapsedMs
+    const columns = process.stderr.columns ?? 80
+    process.stderr.write(`\r\x1b[K${text().slice(0, columns - 1)}`)
+  }
+
+  /** Removes the line. */
   clear(): void {
-    if (this.#shownAt > 0) process.stderr.write('\r\x1b[K')
+    if (this.#shownMs < 0) return
+    this.#shownMs = Number.NEGATIVE_INFINITY
+    process.stderr.write('\r\x1b[K')
+  }
+}
+
+/** On a terminal, says what takes longer than a second, as long as it takes. */
+export async function waitingFor<Result>(what: string, work: Promise<Result>): Promise<Result> {
+  const began = performance.now()
+  const progress = new Progress()
+  const timer = setInterval(() => {
+    const seconds = Math.round((performance.now() - began) / 1000)
+    progress.show(() => `${what} … ${seconds} s`)
+  }, 1000)
+  try {
+    return await work
+  } finally {
+    clearInterval(timer)
+    progress.clear()
   }
 }

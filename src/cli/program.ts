@@ -5,6 +5,7 @@
 import { softwareVersion } from '../base/version.ts'
 import { type Command, CommanderError, collect, command, examples, whole } from './command.ts'
 import { Failure } from './failure.ts'
+import { groups } from './groups-command.ts'
 import { consume, produce } from './records-command.ts'
 import { startOptions } from './start-options.ts'
 import { topics } from './topics-command.ts'
@@ -38,6 +39,7 @@ function program(): Command {
   root.addCommand(topics())
   root.addCommand(produce())
   root.addCommand(consume())
+  root.addCommand(groups())
   root.addCommand(log())
   examples(root, [
     ['ottla start', 'a broker on 127.0.0.1:9092, data in ./ottla-data'],

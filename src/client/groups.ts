@@ -376,7 +376,8 @@ function silent(group: string): KafkaError {
   return new KafkaError('UNKNOWN_SERVER_ERROR', `the answer says nothing of group ${group}`)
 }
 
-function byPartition(a: TopicPartition, b: TopicPartition): number {
+/** In order of topic and partition. */
+export function byPartition(a: TopicPartition, b: TopicPartition): number {
   if (a.topic !== b.topic) return a.topic < b.topic ? -1 : 1
   return a.partition - b.partition
 }
