@@ -15,8 +15,8 @@ import {
 import type { KafkaError } from '../protocol/errors.ts'
 import { type BootstrapOptions, withCluster } from './bootstrap.ts'
 import { Failure, fileProblem } from './failure.ts'
-import { noGroup, plural, refusedText } from './groups.ts'
-import { type Column, print, printJson, table, waitingFor } from './output.ts'
+import { noGroup, refusedText } from './groups.ts'
+import { type Column, plural, print, printJson, table, waitingFor } from './output.ts'
 import { offsetsAt, partitionKey } from './partition-offsets.ts'
 import {
   type FileOffset,

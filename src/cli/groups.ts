@@ -13,7 +13,7 @@ import {
 import { errors, KafkaError } from '../protocol/errors.ts'
 import { type BootstrapOptions, withCluster } from './bootstrap.ts'
 import { Failure } from './failure.ts'
-import { type Column, Progress, print, printJson, styled, table, waitingFor } from './output.ts'
+import { type Column, plural, print, printJson, styled, table, waitingFor } from './output.ts'
 import { offsetsAt, partitionKey } from './partition-offsets.ts'
 
 interface ListOptions extends BootstrapOptions {
@@ -74,6 +74,9 @@ interface Described extends GroupDescription {
   readonly totalLag: number
 }
 
+/** Groups that are asked for side by side. */
+const atOnce = 20
+
 export async function describe(names: readonly string[], options: DescribeOptions): Promise<void> {
   if (names.length === 0 && !options.all) {
     throw new Failure('name the groups, or give --all: `ottla groups list` shows those there are')
@@ -82,13 +85,14 @@ export async function describe(names: readonly string[], options: DescribeOption
   await withCluster(options, async cluster => {
     const groups = options.all ? (await listGroups(cluster)).map(({ group }) => group) : names
     if (groups.length === 0) await print(options.json || options.ndjson ? '' : 'No groups.\n')
-    const progress = new Progress()
-    for (const [index, group] of groups.entries()) {
-      progress.show(() => `group ${index + 1} of ${groups.length}: ${group}`)
-      const described = await waitingFor(`asking for group ${group}`, read(cluster, group))
-      progress.clear()
-      if (described === undefined) missing.push(group)
-      else await show(described, options, index > 0)
+    for (let from = 0; from < groups.length; from += atOnce) {
+      const some = groups.slice(from, from + atOnce)
+      const what = `describing groups, ${from} of ${groups.length} done`
+      const reading = Promise.all(some.map(group => read(cluster, group)))
+      for (const [index, described] of (await waitingFor(what, reading)).entries()) {
+        if (described === undefined) missing.push(some[index]!)
+        else await show(described, options, from + index > 0)
+      }
     }
   })
   if (missing.length > 0 && !options.all) throw noGroup(...missing)
@@ -287,8 +291,4 @@ export function noGroup(...groups: readonly string[]): Failure {
   return new Failure(
     `there is no group ${groups.join(', ')}: \`ottla groups list\` shows those there are`,
   )
-}
-
-export function plural(count: number, word: string): string {
-  return `${count} ${word}${count === 1 ? '' : 's'}`
 }

@@ -123,12 +123,11 @@ export class Progress {
 
 /** On a terminal, says what takes longer than a second, as long as it takes. */
 export async function waitingFor<Result>(what: string, work: Promise<Result>): Promise<Result> {
-  const began = performance.now()
   const progress = new Progress()
-  const timer = setInterval(() => {
-    const seconds = Math.round((performance.now() - began) / 1000)
-    progress.show(() => `${what} … ${seconds} s`)
-  }, 1000)
+  const timer = setInterval(
+    () => progress.show(() => `${what} … ${Math.round(progress.elapsedMs / 1000)} s`),
+    quietMs,
+  )
   try {
     return await work
   } finally {
