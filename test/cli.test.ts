@@ -167,7 +167,7 @@ test('consume starts at an offset, near the end, at a time, and stops at the end
 
 test('consume follows a topic until it has what it wants', async () => {
   await ask(['topics', 'create', 'live'])
-  const consuming = ask(['consume', 'live', '--max', '2'])
+  const consuming = ask(['consume', 'live', '--count', '2'])
   await ask(['produce', 'live', '--acks', '1'], 'one\ntwo\n')
   assert.equal(await consuming, 'one\ntwo\n')
 })
@@ -189,7 +189,11 @@ test('a copy by JSON is the same to the byte', async () => {
 test('a record that the broker refuses ends the command with its reason', async () => {
   await ask(['topics', 'create', 'small', '--config', 'max.message.bytes=100'])
   const large = 'x'.repeat(200)
-  await refused(['produce', 'small', '-b', bootstrap], /not stored after 0 records: /, large)
+  await refused(
+    ['produce', 'small', '-b', bootstrap],
+    /^ottla: line 1: not stored: .*max.message.bytes.*\(0 records stored\)/,
+    large,
+  )
   await refused(['produce', 'small', '-b', bootstrap, '-p', '5'], /partitions 0 to 0/)
 })
 

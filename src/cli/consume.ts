@@ -1,183 +1,140 @@
-/** `ottla consume`: prints the records of a topic, partition by partition as they come. */
+/** `ottla consume`: prints the records of topics, partition by partition as they come. */
 import type { Cluster, Fetched } from '../client/cluster.ts'
 import { batches, isCrcValid } from '../protocol/records/batch.ts'
-import { type LogRecord, recordsOf } from '../protocol/records/records.ts'
+import { recordsOf } from '../protocol/records/records.ts'
 import { type BootstrapOptions, orThrow, withCluster } from './bootstrap.ts'
 import { Failure } from './failure.ts'
-import { json, print } from './output.ts'
-import { recordFormat, recordJson } from './record-text.ts'
+import { Interrupt } from './interrupt.ts'
+import { countText, Progress } from './output.ts'
+import { RecordSink, type SinkOptions } from './record-sink.ts'
+import { partitionsOf, type Span, spansOf } from './span.ts'
 import { throwIfUnknown } from './topics.ts'
+import { type Place, parsePlace } from './when.ts'
 
-interface ConsumeOptions extends BootstrapOptions {
+interface ConsumeOptions extends BootstrapOptions, SinkOptions {
   readonly from: string
-  readonly partition?: readonly string[]
-  readonly max?: number
+  readonly to?: string
   readonly exit?: true
-  readonly format?: string
-  readonly json?: true
-}
-
-/** Where to begin: by offset (of the end when `fromEnd`) or by time. */
-type Start =
-  | { readonly at: 'beginning' | 'end' }
-  | { readonly offset: number }
-  | { readonly last: number }
-  | { readonly timestamp: number }
-
-interface Position {
-  readonly topic: string
-  readonly partition: number
-  offset: number
-  /** Exclusive: where `--exit` stops. */
-  readonly end: number
+  readonly partition?: readonly string[]
 }
 
 /** What one batch may expand to. */
 const maxBatchBytes = 512 * 1024 * 1024
-const outputBytes = 64 * 1024
+const maxWaitMs = 500
 
-export async function consume(topic: string, options: ConsumeOptions): Promise<void> {
-  const start = parseStart(options.from)
-  const output = new Output(topic, options)
-  await withCluster(options, async cluster => {
-    const found = (await cluster.metadata([topic])).topics[0]!
-    throwIfUnknown(found)
-    const existing = found.partitions.map(each => each.partitionIndex)
-    const partitions = choose(topic, existing, options.partition)
-    let open = await positionsFor(cluster, topic, partitions, start, options.exit === true)
-    while (open.length > 0 && !output.isFull) {
-      const results = await cluster.fetch(open, { maxWaitMs: 500 })
-      for (const [index, position] of open.entries()) {
-        await advance(position, results[index]!, start, output)
-      }
-      await output.flush()
-      open = open.filter(({ offset, end }) => offset < end)
-    }
-  })
+export async function consume(topics: readonly string[], options: ConsumeOptions): Promise<void> {
+  const from = parsePlace('--from', options.from, Date.now())
+  const to = options.exit ? 'latest' : options.to
+  const until = to === undefined ? undefined : parsePlace('--to', to, Date.now())
+  const sink = new RecordSink(options)
+  const progress = new Progress({ fillsOutput: true })
+  const interrupt = new Interrupt()
+  try {
+    await withCluster(options, async cluster => {
+      const { topics: found } = await cluster.metadata([...new Set(topics)])
+      for (const topic of found) throwIfUnknown(topic)
+      const partitions = partitionsOf(found, options.partition)
+      const spans = await spansOf(cluster, partitions, from, until)
+      await readAll(new Reading(cluster, from, sink), spans, interrupt, progress)
+    })
+  } finally {
+    await sink.flush()
+    progress.clear()
+    interrupt.close()
+  }
+  if (sink.faults !== undefined) console.error(`ottla: ${sink.faults}`)
 }
 
-/** Prints what was fetched and moves the position behind it. */
-async function advance(
-  position: Position,
-  result: Fetched | Error,
-  start: Start,
-  output: Output,
+async function readAll(
+  reading: Reading,
+  spans: readonly Span[],
+  interrupt: Interrupt,
+  progress: Progress,
 ): Promise<void> {
-  if (result instanceof Error) {
-    const name = `${position.topic}-${position.partition}`
-    if ('offset' in start && 'error' in result && result.error === 'OFFSET_OUT_OF_RANGE') {
+  let open = spans
+  while (open.length > 0 && !reading.sink.isFull && !interrupt.isAsked) {
+    if ((await Promise.race([reading.next(open), interrupt.asked])) === undefined) break
+    open = open.filter(({ offset, end }) => offset < end)
+    progress.show(() => progressText(reading.sink, open, progress.elapsedMs))
+  }
+}
+
+/** What stands on the line of progress: how many, how fast, where, and how much is left. */
+function progressText(sink: RecordSink, open: readonly Span[], elapsedMs: number): string {
+  const lag = open.reduce(
+    (sum, { offset, end, highWatermark }) =>
+      sum + Math.max(0, Math.min(end, highWatermark) - offset),
+    0,
+  )
+  const rate = Math.round((sink.seen * 1000) / elapsedMs)
+  const kept = sink.seen === sink.printed ? '' : `, ${countText(sink.printed)} printed`
+  const [first] = open
+  const at = open.length === 1 ? `  ${first!.topic}-${first!.partition}@${first!.offset}` : ''
+  return `${countText(sink.seen)} read${kept}  ${countText(rate)}/s${at}  ${countText(lag)} to go`
+}
+
+/** Fetches, and hands on what came. */
+class Reading {
+  readonly sink: RecordSink
+  readonly #cluster: Cluster
+  readonly #from: Place
+
+  constructor(cluster: Cluster, from: Place, sink: RecordSink) {
+    this.#cluster = cluster
+    this.#from = from
+    this.sink = sink
+  }
+
+  /** One fetch of all that is open; each span moves behind what was printed of it. */
+  async next(open: readonly Span[]): Promise<true> {
+    const results = await this.#cluster.fetch(open, { maxWaitMs })
+    for (const [index, span] of open.entries()) {
+      const result = results[index]!
+      if (result instanceof Error) await this.#recover(span, result)
+      else await this.#advance(span, result)
+    }
+    await this.sink.flush()
+    return true
+  }
+
+  async #advance(span: Span, { records, highWatermark }: Fetched): Promise<void> {
+    span.highWatermark = highWatermark
+    for (const batch of batches(records, { partialTail: 'ignored' })) {
+      if (batch.lastOffset < span.offset) continue
+      if (!isCrcValid(batch)) {
+        throw new Failure(`${nameOf(span)}: the batch at offset ${batch.baseOffset} is damaged`)
+      }
+      for (const record of batch.isControl ? [] : recordsOf(batch, maxBatchBytes)) {
+        if (record.offset < span.offset) continue
+        if (record.offset >= span.end || this.sink.isFull) break
+        await this.sink.add(span.topic, span.partition, record)
+      }
+      span.offset = batch.lastOffset + 1
+      if (this.sink.isFull) return
+    }
+  }
+
+  /** Records that were deleted before they were read are passed over; other errors end the command. */
+  async #recover(span: Span, error: Error): Promise<void> {
+    const isOutside = 'error' in error && error.error === 'OFFSET_OUT_OF_RANGE'
+    if (!isOutside) {
+      throw new Failure(`${nameOf(span)}, offset ${span.offset}: ${error.message}`, {
+        cause: error,
+      })
+    }
+    const { topic, partition, offset } = span
+    const [found] = await this.#cluster.listOffsets([{ topic, partition, timestamp: -2 }])
+    const begin = orThrow(found!).offset
+    if (('offset' in this.#from && this.#from.offset === offset) || begin <= offset) {
       throw new Failure(
-        `${name} has no offset ${position.offset}: \`ottla topics describe\` shows which it has`,
+        `${nameOf(span)} has no offset ${offset}: \`ottla topics describe\` shows which it has`,
       )
     }
-    throw new Failure(`${name}, offset ${position.offset}: ${result.message}`, { cause: result })
-  }
-  for (const batch of batches(result.records, { partialTail: 'ignored' })) {
-    if (batch.lastOffset < position.offset) continue
-    if (!isCrcValid(batch)) {
-      throw new Failure(`damaged batch at offset ${batch.baseOffset} of ${position.partition}`)
-    }
-    for (const record of batch.isControl ? [] : recordsOf(batch, maxBatchBytes)) {
-      if (record.offset < position.offset) continue
-      if (record.offset >= position.end || output.isFull) break
-      await output.add(position.partition, record)
-    }
-    position.offset = batch.lastOffset + 1
-    if (output.isFull) return
+    console.error(`ottla: ${nameOf(span)}: deleted before it was read: ${offset} to ${begin - 1}`)
+    span.offset = begin
   }
 }
 
-/** Collects printed records into larger writes. */
-class Output {
-  readonly #text: (partition: number, record: LogRecord) => string | Uint8Array
-  readonly #max: number
-  #pieces: Uint8Array[] = []
-  #bytes = 0
-  #count = 0
-
-  constructor(topic: string, { json: asJson, format, max }: ConsumeOptions) {
-    this.#max = max ?? Number.POSITIVE_INFINITY
-    const formatted = recordFormat(format ?? '%s\\n')
-    this.#text = asJson
-      ? (partition, record) => `${json(recordJson(topic, partition, record))}\n`
-      : (partition, record) => formatted(topic, partition, record)
-  }
-
-  get isFull(): boolean {
-    return this.#count >= this.#max
-  }
-
-  async add(partition: number, record: LogRecord): Promise<void> {
-    const text = this.#text(partition, record)
-    const bytes = typeof text === 'string' ? Buffer.from(text) : text
-    this.#pieces.push(bytes)
-    this.#bytes += bytes.length
-    this.#count += 1
-    if (this.#bytes >= outputBytes) await this.flush()
-  }
-
-  async flush(): Promise<void> {
-    if (this.#pieces.length === 0) return
-    const bytes = Buffer.concat(this.#pieces)
-    this.#pieces = []
-    this.#bytes = 0
-    await print(bytes)
-  }
-}
-
-function choose(
-  topic: string,
-  existing: readonly number[],
-  wanted: readonly string[] | undefined,
-): readonly number[] {
-  if (wanted === undefined) return existing.toSorted((a, b) => a - b)
-  return wanted.map(text => {
-    const partition = /^\d+$/u.test(text) ? Number(text) : -1
-    if (existing.includes(partition)) return partition
-    const last = Math.max(...existing)
-    throw new Failure(`--partition ${text}: ${topic} has partitions 0 to ${last}`)
-  })
-}
-
-async function positionsFor(
-  cluster: Cluster,
-  topic: string,
-  partitions: readonly number[],
-  start: Start,
-  exit: boolean,
-): Promise<Position[]> {
-  const offsets = async (timestamp: number) => {
-    const queries = partitions.map(partition => ({ topic, partition, timestamp }))
-    return (await cluster.listOffsets(queries)).map(result => orThrow(result).offset)
-  }
-  const isLast = 'last' in start
-  const needsEnd = exit || isLast || 'timestamp' in start || ('at' in start && start.at === 'end')
-  const needsBegin = isLast || ('at' in start && start.at === 'beginning')
-  const ends = needsEnd ? await offsets(-1) : []
-  const begins = needsBegin ? await offsets(-2) : []
-  const found = 'timestamp' in start ? await offsets(start.timestamp) : []
-  const startOf = (index: number): number => {
-    if ('offset' in start) return start.offset
-    if ('last' in start) return Math.max(begins[index]!, ends[index]! - start.last)
-    if ('timestamp' in start) return found[index] === -1 ? ends[index]! : found[index]!
-    return start.at === 'end' ? ends[index]! : begins[index]!
-  }
-  const positions = partitions.map((partition, index) => ({
-    topic,
-    partition,
-    offset: startOf(index),
-    end: exit ? ends[index]! : Number.POSITIVE_INFINITY,
-  }))
-  return positions.filter(({ offset, end }) => offset < end)
-}
-
-function parseStart(text: string): Start {
-  if (text === 'beginning' || text === 'end') return { at: text }
-  if (/^\d+$/u.test(text)) return { offset: Number(text) }
-  if (/^-\d+$/u.test(text)) return { last: -Number(text) }
-  const timestamp = /^@\d+$/u.test(text) ? Number(text.slice(1)) : Date.parse(text)
-  if (Number.isSafeInteger(timestamp)) return { timestamp }
-  throw new Failure(
-    `--from ${text}: write beginning, end, an offset, -N for the last N, or a time as 2026-01-31T12:00Z`,
-  )
+function nameOf({ topic, partition }: Span): string {
+  return `${topic}-${partition}`
 }

@@ -9,8 +9,9 @@ import { decodeSnapshot, maxSnapshotBytes } from '../log/producer-snapshot.ts'
 import { type Batch, batchSizeAt, isCrcValid, readBatch } from '../protocol/records/batch.ts'
 import { type LogRecord, recordsOf } from '../protocol/records/records.ts'
 import { Failure, fileProblem } from './failure.ts'
+import { recordFormat } from './format.ts'
+import { recordJson } from './ndjson.ts'
 import { bytesText, Progress, print, printJson, timeText } from './output.ts'
-import { recordFormat, recordJson } from './record-text.ts'
 
 interface DumpOptions {
   readonly records?: true

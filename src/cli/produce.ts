@@ -1,50 +1,125 @@
-/**
- * `ottla produce`: the lines of standard input as records. What arrives together is sent together,
- * and while a request is under way the next lines gather: batches grow with the load by themselves.
- */
+/** `ottla produce`: lines of files or of standard input as records. */
+import { statSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Cluster, type ClusterMetadata, refused } from '../client/cluster.ts'
-import { partitionOfKey } from '../client/partitioner.ts'
 import type { Compression } from '../protocol/records/batch.ts'
-import { buildBatch, type NewRecord } from '../protocol/records/build.ts'
 import { type BootstrapOptions, withCluster } from './bootstrap.ts'
 import { Failure } from './failure.ts'
-import { parseRecordJson } from './record-text.ts'
+import { Interrupt } from './interrupt.ts'
+import { fileInput, type Input, type Line, linesOf, placeText } from './lines.ts'
+import { type ParsedRecord, parseRecordJson } from './ndjson.ts'
+import { Outbox } from './outbox.ts'
+import { bytesText, countText, Progress, plural } from './output.ts'
 import { keyValues } from './topics.ts'
 
 interface ProduceOptions extends BootstrapOptions {
+  readonly file?: readonly string[]
+  readonly key?: string
   readonly keySeparator?: string
   readonly header?: readonly string[]
   readonly partition?: number
+  readonly repartition?: true
   readonly compression: Compression
   readonly acks: 'all' | '1' | '0'
   readonly emptyIsNull?: true
-  readonly json?: true
+  readonly tombstone?: true
+  readonly ndjson?: true
 }
 
-/** A batch may not be larger than the broker takes: 1 MiB by default, a part of it for one record. */
-const batchBytes = 512 * 1024
-const maxLineBytes = 256 * 1024 * 1024
+const acksOf = { all: -1, '1': 1, '0': 0 } as const
 
 export async function produce(topic: string, options: ProduceOptions): Promise<void> {
   const parse = lineParser(options)
   await withCluster(options, async cluster => {
     const count = await partitionCount(cluster, topic)
-    if (options.partition !== undefined && options.partition >= count) {
-      const last = count - 1
-      throw new Failure(`--partition ${options.partition}: ${topic} has partitions 0 to ${last}`)
+    const partitionOf = partitionRule(topic, count, options)
+    const { acks, compression } = options
+    const outbox = new Outbox(cluster, topic, count, { acks: acksOf[acks], compression })
+    const sending = new Sending(outbox, options.file ?? [])
+    await sending.all(async line => {
+      const { partition, ...record } = parse(line)
+      const stamped = { timestamp: Date.now(), ...record }
+      await outbox.add(stamped, partitionOf(partition, line), line.place)
+    }, options.tombstone === true)
+    if (process.stderr.isTTY) {
+      console.error(`${plural(outbox.sent, 'record')} sent to ${topic}`)
     }
-    if (process.stdin.isTTY) console.error('A line is a record; Ctrl-D ends.')
-    const outbox = new Outbox(cluster, topic, count, options)
-    for await (const lines of linesOf(process.stdin)) {
-      for (const line of lines) {
-        outbox.add(parse(line))
-        if (outbox.bytes >= batchBytes) await outbox.send()
-      }
-      await outbox.send()
-    }
-    if (process.stderr.isTTY) console.error(`${outbox.sent} records sent to ${topic}`)
   })
+}
+
+/** Reads the inputs one after another and shows how far it is. */
+class Sending {
+  readonly #outbox: Outbox
+  readonly #files: readonly string[]
+  readonly #progress = new Progress()
+  readonly #interrupt = new Interrupt()
+  #readBytes = 0
+
+  constructor(outbox: Outbox, files: readonly string[]) {
+    this.#outbox = outbox
+    this.#files = files
+  }
+
+  /** `isTombstone`: nothing is read, and one line of no bytes is sent. */
+  async all(send: (line: Line) => Promise<void>, isTombstone: boolean): Promise<void> {
+    try {
+      if (isTombstone) {
+        await send({ text: new Uint8Array(0), place: { file: undefined, line: 1 } })
+      } else if (this.#files.length === 0) {
+        if (process.stdin.isTTY) console.error('Each line becomes a record; Ctrl-D ends.')
+        await this.#input(process.stdin, undefined, send)
+      }
+      for (const file of this.#files) {
+        if (!this.#interrupt.isAsked) await this.#input(fileInput(file), file, send)
+      }
+      await this.#outbox.drained()
+    } finally {
+      this.#progress.clear()
+      this.#interrupt.close()
+    }
+  }
+
+  async #input(
+    input: Input,
+    file: string | undefined,
+    send: (line: Line) => Promise<void>,
+  ): Promise<void> {
+    const totalBytes = file === undefined ? undefined : fileBytes(file)
+    const before = this.#readBytes
+    void this.#interrupt.asked.then(() => input.destroy())
+    try {
+      for await (const lines of linesOf(input, file)) {
+        for (const line of lines) {
+          this.#readBytes += line.text.length + 1
+          await send(line)
+          if (this.#interrupt.isAsked) return
+        }
+        this.#outbox.nudge()
+        this.#show(file, this.#readBytes - before, totalBytes)
+      }
+    } catch (error) {
+      // Ctrl-C cuts the input off; what was read is still sent.
+      if (!this.#interrupt.isAsked) throw error
+    }
+  }
+
+  #show(file: string | undefined, readBytes: number, totalBytes: number | undefined): void {
+    if (process.stdin.isTTY && file === undefined) return
+    this.#progress.show(() => {
+      const perSecond = bytesText((this.#readBytes * 1000) / this.#progress.elapsedMs)
+      const part =
+        totalBytes === undefined
+          ? ''
+          : `  ${Math.floor((readBytes * 100) / totalBytes)}% of ${file}`
+      return `${countText(this.#outbox.sent)} records sent  ${perSecond}/s${part}`
+    })
+  }
+}
+
+/** Undefined for what has no size, as a pipe. */
+function fileBytes(file: string): number | undefined {
+  const found = statSync(file, { throwIfNoEntry: false })
+  return found?.isFile() && found.size > 0 ? found.size : undefined
 }
 
 /** Creates the topic where the broker allows it; a cluster may take a moment until it has leaders. */
@@ -55,126 +130,62 @@ async function partitionCount(cluster: Cluster, topic: string): Promise<number> 
     const error = refused(found.errorCode)
     if (error === undefined) return found.partitions.length
     if (!error.retriable || attempt === 8) {
-      const hint = error.error === 'UNKNOWN_TOPIC_OR_PARTITION' ? ' (create it first)' : ''
+      const hint =
+        error.error === 'UNKNOWN_TOPIC_OR_PARTITION'
+          ? `: \`ottla topics create ${topic}\` makes it`
+          : ''
       throw new Failure(`topic ${topic}: ${error.message}${hint}`)
     }
     await sleep(50 * attempt)
   }
 }
 
-type ParsedRecord = NewRecord & { readonly partition?: number | undefined }
+/** Where a record goes: the option, else its own line. Undefined: by key, or in turn. */
+function partitionRule(
+  topic: string,
+  count: number,
+  { partition: fixed, repartition }: ProduceOptions,
+): (partition: number | undefined, line: Line) => number | undefined {
+  const range = `${topic} has partitions 0 to ${count - 1}`
+  if (fixed !== undefined) {
+    if (fixed >= count) throw new Failure(`--partition ${fixed}: ${range}`)
+    return () => fixed
+  }
+  return (partition, { place }) => {
+    if (partition === undefined || partition === -1 || repartition) return undefined
+    if (partition < count) return partition
+    throw new Failure(
+      `${placeText(place)}: partition ${partition}: ${range}; --repartition chooses anew, by key`,
+    )
+  }
+}
 
-function lineParser(options: ProduceOptions): (line: Buffer) => ParsedRecord {
+function lineParser(options: ProduceOptions): (line: Line) => ParsedRecord {
+  const { keySeparator, tombstone, ndjson, emptyIsNull } = options
+  if (tombstone && options.key === undefined) throw new Failure('--tombstone needs a --key')
+  const fixed = options.key === undefined ? null : Buffer.from(options.key)
   const added = [...keyValues('--header', options.header ?? [])].map(([key, value]) => ({
     key,
     value: Buffer.from(value),
   }))
-  if (options.json) {
-    let lineNumber = 0
-    return line => {
-      const record = parseRecordJson(line.toString(), ++lineNumber)
-      return { ...record, headers: [...record.headers!, ...added] }
+  if (tombstone) return () => ({ key: fixed, value: null, headers: added })
+  if (ndjson) {
+    return ({ text, place }) => {
+      const record = parseRecordJson(Buffer.from(text).toString(), placeText(place))
+      return { ...record, key: fixed ?? record.key!, headers: [...record.headers!, ...added] }
     }
   }
-  const separator = options.keySeparator
-  return line => {
-    const at = separator === undefined ? -1 : line.indexOf(separator)
-    const value = at === -1 ? line : line.subarray(at + Buffer.byteLength(separator!))
+  const separator = keySeparator === undefined ? undefined : Buffer.from(keySeparator)
+  return ({ text }) => {
+    const at =
+      separator === undefined
+        ? -1
+        : Buffer.from(text.buffer, text.byteOffset, text.length).indexOf(separator)
+    const value = at === -1 ? text : text.subarray(at + separator!.length)
     return {
-      key: at === -1 ? null : line.subarray(0, at),
-      value: value.length === 0 && options.emptyIsNull ? null : value,
+      key: at === -1 ? fixed : text.subarray(0, at),
+      value: value.length === 0 && emptyIsNull ? null : value,
       headers: added,
     }
   }
-}
-
-/** Records that wait, by partition, and the sequence of each partition. */
-class Outbox {
-  readonly #cluster: Cluster
-  readonly #topic: string
-  readonly #count: number
-  readonly #options: ProduceOptions
-  readonly #waiting = new Map<number, NewRecord[]>()
-  readonly #sequences = new Map<number, number>()
-  #producer: { producerId: number; producerEpoch: number } | undefined
-  #turn = 0
-  bytes = 0
-  sent = 0
-
-  constructor(cluster: Cluster, topic: string, count: number, options: ProduceOptions) {
-    this.#cluster = cluster
-    this.#topic = topic
-    this.#count = count
-    this.#options = options
-  }
-
-  add({ partition, ...record }: ParsedRecord): void {
-    const chosen = this.#options.partition ?? partition ?? this.#partitionFor(record.key)
-    const waiting = this.#waiting.get(chosen)
-    const stamped = { timestamp: Date.now(), ...record }
-    if (waiting === undefined) this.#waiting.set(chosen, [stamped])
-    else waiting.push(stamped)
-    this.bytes += (record.key?.length ?? 0) + (record.value?.length ?? 0) + 32
-  }
-
-  /** Keyless records share a partition until the next send: fewer, larger batches. */
-  #partitionFor(key: NewRecord['key']): number {
-    if (key === null || key === undefined) return this.#turn % this.#count
-    return partitionOfKey(typeof key === 'string' ? Buffer.from(key) : key, this.#count)
-  }
-
-  /** Throws Failure with the broker's reason when a batch was not stored. */
-  async send(): Promise<void> {
-    if (this.#waiting.size === 0) return
-    const acks = this.#options.acks === 'all' ? -1 : this.#options.acks === '1' ? 1 : 0
-    if (acks === -1) this.#producer ??= await this.#cluster.initProducerId()
-    const batches = [...this.#waiting].map(([partition, records]) => ({
-      topic: this.#topic,
-      partition,
-      records: this.#batch(partition, records),
-    }))
-    const count = [...this.#waiting.values()].reduce((sum, { length }) => sum + length, 0)
-    this.#waiting.clear()
-    this.bytes = 0
-    this.#turn += 1
-    const results = await this.#cluster.produce(batches, { acks })
-    const error = results.find(result => result instanceof Error)
-    if (error !== undefined) {
-      throw new Failure(`not stored after ${this.sent} records: ${error.message}`, { cause: error })
-    }
-    this.sent += count
-  }
-
-  #batch(partition: number, records: readonly NewRecord[]): Uint8Array {
-    const { compression } = this.#options
-    if (this.#producer === undefined) return buildBatch({ compression }, records)
-    const baseSequence = this.#sequences.get(partition) ?? 0
-    this.#sequences.set(partition, (baseSequence + records.length) % 2 ** 31)
-    return buildBatch({ compression, ...this.#producer, baseSequence }, records)
-  }
-}
-
-/** The lines of each chunk of the input, without their ends; a last line needs no end. */
-async function* linesOf(input: AsyncIterable<Buffer>): AsyncIterable<Buffer[]> {
-  let rest: Buffer[] = []
-  let restBytes = 0
-  for await (const chunk of input) {
-    const lines: Buffer[] = []
-    let start = 0
-    for (let end = chunk.indexOf(10); end !== -1; end = chunk.indexOf(10, start)) {
-      lines.push(Buffer.concat([...rest, chunk.subarray(start, end)]))
-      rest = []
-      restBytes = 0
-      start = end + 1
-    }
-    if (start < chunk.length) {
-      rest.push(chunk.subarray(start))
-      restBytes += chunk.length - start
-    }
-    if (restBytes > maxLineBytes) {
-      throw new Failure('a line of more than 256 MiB: a record must be smaller than that')
-    }
-    if (lines.length > 0) yield lines
-  }
-  if (restBytes > 0) yield [Buffer.concat(rest)]
 }

@@ -13,7 +13,7 @@ import {
 import type { ErrorName } from '../protocol/errors.ts'
 import { type BootstrapOptions, orThrow, withCluster } from './bootstrap.ts'
 import { Failure } from './failure.ts'
-import { type Column, print, printJson, styled, table } from './output.ts'
+import { type Column, plural, print, printJson, styled, table } from './output.ts'
 
 type MetadataTopic = ClusterMetadata['topics'][number]
 
@@ -226,8 +226,4 @@ export function keyValues(option: string, pairs: readonly string[]): Map<string,
       return [pair.slice(0, equals), pair.slice(equals + 1)]
     }),
   )
-}
-
-function plural(count: number, word: string): string {
-  return `${count} ${word}${count === 1 ? '' : 's'}`
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { LogRecord } from '../protocol/records/records.ts'
-import { parseRecordJson, recordFormat, recordJson } from './record-text.ts'
+import { parseRecordJson, recordJson } from './ndjson.ts'
 
 const record: LogRecord = {
   offset: 7,
@@ -14,25 +14,6 @@ const record: LogRecord = {
   ],
 }
 
-test('a format says where each part of a record goes', () => {
-  const text = recordFormat('%t[%p]@%o %T %d %k=%s {%h} 100%%\\t|\\n')('orders', 2, record)
-  assert.equal(
-    Buffer.from(text).toString(),
-    'orders[2]@7 1700000000000 2023-11-14T22:13:20.000Z k=größe {a=1,b=NULL} 100%\t|\n',
-  )
-})
-
-test('a value is printed byte by byte, also when it is no text', () => {
-  const value = Uint8Array.of(0xff, 0x00, 0xfe)
-  assert.deepEqual([...recordFormat('%s')('t', 0, { ...record, value })], [...value])
-  assert.equal(recordFormat('%k%s')('t', 0, { ...record, key: null, value: null }).length, 0)
-})
-
-test('an unknown letter of a format is refused', () => {
-  assert.throws(() => recordFormat('%s %x'), { name: 'Failure', message: /%x means nothing/ })
-  assert.throws(() => recordFormat('100%'), { name: 'Failure' })
-})
-
 test('what consume prints as JSON, produce reads back to the byte', () => {
   const odd: LogRecord = {
     ...record,
@@ -42,7 +23,7 @@ test('what consume prints as JSON, produce reads back to the byte', () => {
   }
   for (const each of [record, odd]) {
     const line = JSON.stringify(recordJson('orders', 2, each))
-    const read = parseRecordJson(line, 1)
+    const read = parseRecordJson(line, 'line 1')
     const bytes = (value: unknown) => (value === null ? null : [...(value as Uint8Array)])
     assert.equal(read.partition, 2)
     assert.equal(read.timestamp, each.timestamp)
@@ -57,15 +38,16 @@ test('what consume prints as JSON, produce reads back to the byte', () => {
 
 test('JSON that is no record is refused with its line', () => {
   const refused = (line: string, message: RegExp) =>
-    assert.throws(() => parseRecordJson(line, 3), { name: 'Failure', message })
+    assert.throws(() => parseRecordJson(line, 'line 3'), { name: 'Failure', message })
   refused('{', /line 3 is not JSON/)
   refused('[]', /line 3/)
   refused('7', /line 3/)
   refused('{"headers":[{"value":"x"}]}', /line 3: headers/)
   refused('{"timestamp":1.5}', /line 3: timestamp/)
+  refused('{"partition":-2}', /line 3: partition/)
 })
 
 test('a JSON value that is no text is taken as its JSON', () => {
-  const { value } = parseRecordJson('{"value":{"a":1}}', 1)
+  const { value } = parseRecordJson('{"value":{"a":1}}', 'line 1')
   assert.equal(Buffer.from(value as Uint8Array).toString(), '{"a":1}')
 })
