@@ -53,7 +53,7 @@ test("Kafka's own server.properties is taken as it is", () => {
   assert.deepEqual(parsed.config!.advertised.get('PLAINTEXT'), { host: 'localhost', port: 9092 })
   assert.deepEqual(parsed.notices, [
     'process.roles, controller.quorum.bootstrap.servers, controller.listener.names: no meaning here, ignored',
-    'inter.broker.listener.name, offsets.topic.replication.factor: kept, but the feature is not here yet: no effect',
+    'inter.broker.listener.name: kept, but the feature is not here yet: no effect',
   ])
 })
 

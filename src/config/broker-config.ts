@@ -6,7 +6,9 @@
  * start, the default. Several keys may stand for one value (`log.retention.ms`, `.minutes`,
  * `.hours`): the order is Kafka's.
  */
+import { compressions } from '../protocol/records/batch.ts'
 import { brokerKeys } from './broker-keys.ts'
+import type { GroupConfig } from './group-config.ts'
 import { ConfigError, type ConfigKey, type ConfigValue, defaultOf, parseValue } from './key.ts'
 import { type Listener, parseAdvertised, parseListeners } from './listeners.ts'
 import type { LogConfig } from './log-config.ts'
@@ -41,6 +43,7 @@ export interface BrokerConfig {
   readonly maxConnectionsPerIp: number
   readonly maxConnectionsPerIpOverrides: ReadonlyMap<string, number>
   readonly listenBacklog: number
+  readonly groups: GroupConfig
   /** Where each value comes from, for DescribeConfigs. */
   readonly sources: ConfigSources
 }
@@ -127,6 +130,7 @@ export function brokerConfig(sources: ConfigSources): BrokerConfig {
     maxConnectionsPerIp: values.number('max.connections.per.ip'),
     maxConnectionsPerIpOverrides: ipOverrides(values),
     listenBacklog: values.number('socket.listen.backlog.size'),
+    groups: groupConfig(values),
     sources,
   }
 }
@@ -238,6 +242,26 @@ function logDefaults(values: Values): LogConfig {
       : Number.MAX_SAFE_INTEGER,
     minInsyncReplicas: values.number('min.insync.replicas'),
     uncleanLeaderElection: values.boolean('unclean.leader.election.enable'),
+  }
+}
+
+function groupConfig(values: Values): GroupConfig {
+  const graceMs = values.number('group.disconnect.grace.ms')
+  return {
+    minSessionTimeoutMs: values.number('group.min.session.timeout.ms'),
+    maxSessionTimeoutMs: values.number('group.max.session.timeout.ms'),
+    maxSize: values.number('group.max.size'),
+    initialRebalanceDelayMs: Math.max(0, values.number('group.initial.rebalance.delay.ms')),
+    disconnectGraceMs: graceMs < 0 ? undefined : graceMs,
+    offsetMetadataMaxBytes: values.number('offset.metadata.max.bytes'),
+    offsetsRetentionMs: values.number('offsets.retention.minutes') * minuteMs,
+    offsetsRetentionCheckMs: values.number('offsets.retention.check.interval.ms'),
+    commitTimeoutMs: values.number('offsets.commit.timeout.ms'),
+    loadBytes: values.number('offsets.load.buffer.size'),
+    compression: compressions[values.number('offsets.topic.compression.codec')]!,
+    partitionCount: values.number('offsets.topic.num.partitions'),
+    replicationFactor: values.number('offsets.topic.replication.factor'),
+    segmentBytes: values.number('offsets.topic.segment.bytes'),
   }
 }
 
