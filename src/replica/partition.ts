@@ -16,10 +16,11 @@ import { Waiters } from './waiters.ts'
 /** Whether records of open transactions are seen (KIP-98). */
 export type Isolation = 'read_uncommitted' | 'read_committed'
 
+/** How far an append reaches, and the leadership it was made under. */
+export type AppendEnd = Pick<Appended, 'endOffset'> & { readonly leaderEpoch: number }
+
 /** An append and the leadership it was made under. */
-export interface PartitionAppend extends Appended {
-  readonly leaderEpoch: number
-}
+export type PartitionAppend = Appended & AppendEnd
 
 /** What a consumer asks of one partition. */
 export interface ReadOptions {
@@ -70,6 +71,8 @@ export class Partition {
   readonly topic: string
   readonly topicId: string
   readonly index: number
+  /** Called when this broker begins or ceases to lead. */
+  onLeadership: () => void = () => {}
   readonly #clock: Clock
   readonly #lifetime: Lifetime
   readonly #log: Log
@@ -119,6 +122,11 @@ export class Partition {
     return this.#leader?.leaderEpoch ?? -1
   }
 
+  /** The leader epoch in which records are taken now. Throws NOT_LEADER_OR_FOLLOWER, KAFKA_STORAGE_ERROR. */
+  servingEpoch(): number {
+    return this.#servingLeader().leaderEpoch
+  }
+
   get highWatermark(): number {
     return this.#highWatermark
   }
@@ -138,6 +146,11 @@ export class Partition {
 
   get sizeBytes(): number {
     return this.#log.sizeBytes
+  }
+
+  /** The largest batch that is taken. */
+  get maxBatchBytes(): number {
+    return Math.min(this.#config.maxMessageBytes, this.#config.segmentBytes)
   }
 
   activeProducers(): ActiveProducer[] {
@@ -165,7 +178,7 @@ export class Partition {
    * REQUEST_TIMED_OUT at the monotonic deadline, NOT_LEADER_OR_FOLLOWER, KAFKA_STORAGE_ERROR,
    * NOT_ENOUGH_REPLICAS_AFTER_APPEND: all of them mean "unknown", not "not written".
    */
-  acknowledged(appended: PartitionAppend, acks: number, deadlineMs: number): Promise<void> {
+  acknowledged(appended: AppendEnd, acks: number, deadlineMs: number): Promise<void> {
     if (this.#leader?.leaderEpoch !== appended.leaderEpoch) {
       return Promise.reject(this.#offlineError() ?? new KafkaError('NOT_LEADER_OR_FOLLOWER'))
     }
@@ -272,6 +285,7 @@ export class Partition {
     this.#leader = new LeaderState({ self, state, epochStartOffset, highWatermark, usable })
     this.#apply(this.#leader.onOwnEnd(this.#ownEnd))
     this.#progress()
+    this.onLeadership()
   }
 
   /** The state in the store changed; another leadership than the one held ends it. */
@@ -294,6 +308,7 @@ export class Partition {
     if (this.#leader === undefined) return
     this.#leader = undefined
     this.#failAll(new KafkaError('NOT_LEADER_OR_FOLLOWER'))
+    this.onLeadership()
   }
 
   /** The disk failed: nothing is read or written here until the next start. */
@@ -301,6 +316,7 @@ export class Partition {
     this.#offline ??= cause
     this.#leader = undefined
     this.#failAll(new KafkaError('KAFKA_STORAGE_ERROR'))
+    this.onLeadership()
   }
 
   configure(config: LogConfig): void {

@@ -72,6 +72,7 @@ export class Replicas {
   /** Folders that could not be opened. */
   readonly #failed = new Set<string>()
   readonly #cancels: (() => void)[] = []
+  readonly #followers = new Set<(partition: Partition) => void>()
   #isAnnouncing = false
   #isClosed = false
 
@@ -145,6 +146,15 @@ export class Replicas {
 
   get(topic: string, index: number): Partition | undefined {
     return this.#byName.get(topic)?.[index]
+  }
+
+  /**
+   * Calls `follow` whenever this broker begins or ceases to lead a partition, synchronously: it must
+   * not throw. Answers how to end that.
+   */
+  onLeadership(follow: (partition: Partition) => void): () => void {
+    this.#followers.add(follow)
+    return () => this.#followers.delete(follow)
   }
 
   *all(): Iterable<Partition> {
@@ -330,6 +340,9 @@ export class Replicas {
     const watermark = directory.highWatermark(name, index)
     const { clock } = this.#io
     const partition = new Partition(clock, this.#membership, log, config, watermark)
+    partition.onLeadership = () => {
+      for (const follow of this.#followers) follow(partition)
+    }
     const hosted = { partition, log, directory, checkpointed: watermark }
     slot(this.#hosted, topicId)[index] = hosted
     if (this.#image.topicByName(name)?.topicId === topicId) {
