@@ -2,7 +2,7 @@
  * What a shard and the state machine it drives agree on.
  *
  * A command reads the state and decides: which records are appended, and who is answered with what.
- * The shard applies the records, appends them as one batch, and hands the answers out when they are
+ * The shard appends and applies the records, and hands the answers out when they are
  * replicated. A command whose waiter no decision has answered is parked: a later decision (of another
  * command, or of `expire`) answers it. Everything here is pure; time and waiters come as arguments.
  */
@@ -20,17 +20,10 @@ export interface Answer {
 
 /** What a command decided. A waiter that is not answered is parked until a later decision does it. */
 export interface Decision<Record> {
-  /** One batch: all of them or none are there after a crash. */
+  /** One batch; too large for one, they make several, of which a crash may leave the first ones. */
   readonly records: readonly Record[]
-  /** The records stand alone (an expiry, a clean-up): too many for one batch, they make several. */
-  readonly isDivisible?: true
   /** Given when the records, and every earlier one, are replicated. */
   readonly answers: readonly Answer[]
-  /**
-   * Decided instead when the records are too large for the topic; they have not been applied then.
-   * Without it the answers are refused with `error`.
-   */
-  readonly otherwise?: (error: KafkaError) => Decision<Record>
 }
 
 /** The time of a command. */
