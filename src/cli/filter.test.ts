@@ -41,6 +41,7 @@ test('what is no expression is refused with its place', () => {
     message:
       /^--filter: Unexpected token '\)' at line 1, column 13\n {2}json.total >\) 4\n {14}\^$/,
   })
+  assert.throws(() => recordFilter('json.total >'), { message: /ends too early: json.total >$/ })
   assert.throws(() => recordFilter('true &&\n  const'), { message: /line 2, column 3\n/ })
   for (const none of ['', 'if (key) 1', 'key;', 'return key']) {
     assert.throws(() => recordFilter(none), { name: 'Failure', message: /^--filter: / }, none)

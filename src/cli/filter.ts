@@ -62,20 +62,19 @@ function compiled(expression: string): (...values: unknown[]) => unknown {
       columnOffset: -'return ('.length,
     }) as (...values: unknown[]) => unknown
   } catch (cause) {
-    throw new Failure(`--filter: ${(cause as Error).message}${place(cause as Error, expression)}`, {
-      cause,
-    })
+    throw new Failure(`--filter: ${faultOf(cause as Error, expression)}`, { cause })
   }
 }
 
-/** The line at fault and a caret below its fault, from the head of V8's stack. */
-function place({ stack = '' }: Error, expression: string): string {
-  const [, line, , carets] = /^filter:(\d+)\n(.*)\n( *\^+)/u.exec(stack) ?? []
-  const at = Number(line) - 1
-  const text = expression.split('\n')[at]
-  if (carets === undefined || text === undefined) return ` in ${expression}`
-  const column = carets.indexOf('^') - (at === 0 ? 'return ('.length : 0)
-  return ` at line ${line}, column ${column + 1}\n  ${text}\n  ${' '.repeat(column)}^`
+/** What is wrong, where, and a caret below the place: V8 writes line and carets in front of its stack. */
+function faultOf({ stack = '', message }: Error, expression: string): string {
+  const lines = expression.split('\n')
+  const [, line, carets = ''] = /^filter:(\d+)\n.*\n( *\^+)/u.exec(stack) ?? []
+  const text = lines[Number(line) - 1]
+  // What is found behind the last line is our own bracket.
+  if (text === undefined) return `the expression ends too early: ${expression}`
+  const column = carets.indexOf('^') - (line === '1' ? 'return ('.length : 0)
+  return `${message} at line ${line}, column ${column + 1}\n  ${text}\n  ${' '.repeat(column)}^`
 }
 
 /** The value as JSON; undefined where it is none. */

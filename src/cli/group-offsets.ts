@@ -160,7 +160,9 @@ function reason(error: KafkaError): string {
 
 async function show(plan: readonly PlannedOffset[], { json }: ResetOptions): Promise<void> {
   if (json) {
-    for (const { before = null, note, ...each } of plan) await printJson({ ...each, before, note })
+    for (const { topic, partition, before = null, after, note } of plan) {
+      await printJson({ topic, partition, before, after, note })
+    }
     return
   }
   const columns: Column[] = [
@@ -190,8 +192,8 @@ function conclusion(
     return `Nothing was changed. ${group} has ${plural(members, 'member')}: stop them before you leave out --dry-run.`
   }
   if (isTrial) return 'Nothing was changed: leave out --dry-run to do it.'
-  const created = description === undefined ? ', which is new' : ''
-  return `Reset ${plural(plan.length, 'partition')} of ${group}${created}.`
+  const created = description === undefined ? 'the new group ' : ''
+  return `Reset ${plural(plan.length, 'partition')} of ${created}${group}.`
 }
 
 /** Larger than any list of offsets that one person has. */

@@ -120,7 +120,8 @@ function askedOffset(
     case 'offset':
       return exactly(target.offset)
     case 'time':
-      return atTime >= 0 ? exactly(atTime) : { offset: end, note: 'all records are older: the end' }
+      if (atTime >= 0) return exactly(atTime)
+      return { offset: end, note: begin === end ? '' : 'all records are older: the end' }
     case 'current':
       return committed === undefined
         ? { offset: end, note: 'nothing was committed: the end' }

@@ -1,0 +1,55 @@
+/** The command in processes of its own, and a broker in this one for it to speak to. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after } from 'node:test'
+import { Broker } from '../src/broker/broker.ts'
+
+const bin = join(import.meta.dirname, '..', 'src', 'bin.js')
+
+/** A folder that is removed after the tests of the file. */
+export const directory = mkdtempSync(join(tmpdir(), 'ottla-command-'))
+const brokers: Broker[] = []
+after(async () => {
+  await Promise.all(brokers.map(broker => broker.close()))
+  rmSync(directory, { recursive: true })
+})
+
+/** What a command printed, and how it ended. */
+export interface Run {
+  readonly code: number | null
+  readonly out: string
+  readonly error: string
+}
+
+/** Runs a command to its end in `directory`. */
+export async function ottla(args: readonly string[], input: string | Buffer = ''): Promise<Run> {
+  const env = { ...process.env, NO_COLOR: '1' }
+  const child = spawn(process.execPath, [bin, ...args], { cwd: directory, env })
+  let out = ''
+  let error = ''
+  child.stdout.setEncoding('utf8').on('data', chunk => (out += chunk))
+  child.stderr.setEncoding('utf8').on('data', chunk => (error += chunk))
+  child.stdin.on('error', () => {})
+  child.stdin.end(input)
+  const [code] = await once(child, 'close')
+  return { code, out, error }
+}
+
+/** A broker of this process on a free port; it is closed after the tests of the file. */
+export async function localBroker(properties: Readonly<Record<string, string>> = {}): Promise<{
+  readonly broker: Broker
+  readonly bootstrap: string
+}> {
+  const broker = await Broker.start({
+    properties: {
+      listeners: 'PLAINTEXT://127.0.0.1:0',
+      'log.dirs': join(directory, `data-${Math.random()}`),
+      ...properties,
+    },
+  })
+  brokers.push(broker)
+  return { broker, bootstrap: `${broker.address.host}:${broker.address.port}` }
+}
