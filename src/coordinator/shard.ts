@@ -86,6 +86,8 @@ export class Shard<Record, State extends ShardState<Record>> {
   /** No waiter's deadline is earlier. */
   #waitersMs = Number.POSITIVE_INFINITY
   #pauseMs = firstPauseMs
+  /** While it is loaded: when others are to have their turn. */
+  #sliceEndMs = 0
   /** Resolves when it is loaded, or closed. */
   #loaded = Promise.withResolvers<void>()
 
@@ -216,6 +218,7 @@ export class Shard<Record, State extends ShardState<Record>> {
     if (chunks.length === 0) {
       throw new KafkaError('CORRUPT_MESSAGE', `there is nothing at offset ${start}`)
     }
+    this.#sliceEndMs = this.#io.clock.monotonicMs() + sliceMs
     let offset = start
     for (const chunk of chunks) {
       for (const batch of batches(chunk)) {
@@ -231,7 +234,6 @@ export class Shard<Record, State extends ShardState<Record>> {
     const { clock } = this.#io
     const { codec, maxBatchBytes } = this.#options
     if (batch.isControl) return
-    let sliceEndMs = clock.monotonicMs() + sliceMs
     for (const { key, value, offset } of recordsOf(batch, maxBatchBytes)) {
       try {
         const record = key === null ? undefined : codec.decode(key, value)
@@ -239,9 +241,9 @@ export class Shard<Record, State extends ShardState<Record>> {
       } catch (error) {
         throw new Error(`the record at offset ${offset} cannot be applied`, { cause: error })
       }
-      if (clock.monotonicMs() < sliceEndMs) continue
+      if (clock.monotonicMs() < this.#sliceEndMs) continue
       await new Promise<void>(resolve => void clock.timer(0, resolve))
-      sliceEndMs = clock.monotonicMs() + sliceMs
+      this.#sliceEndMs = clock.monotonicMs() + sliceMs
     }
   }
 
