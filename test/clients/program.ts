@@ -71,8 +71,9 @@ async function run(
 /** Sets a client up; answers the command of its program. Throws with what its `setup` said. */
 export async function setUp(client: Client): Promise<string[]> {
   const command: string[] = []
-  const setup = join(import.meta.dirname, client.name, 'setup')
-  const { trouble, stderr } = await run([setup], setupDeadlineMs, line => command.push(line))
+  const [setup, ...args] = client.setup ?? [`${client.name}/setup`]
+  const words = [join(import.meta.dirname, setup), ...args]
+  const { trouble, stderr } = await run(words, setupDeadlineMs, line => command.push(line))
   if (trouble !== '') throw new Error(`${trouble}: ${stderr}`)
   if (command.length === 0) throw new Error('its setup printed no command')
   return command
