@@ -4,6 +4,7 @@
  */
 import { softwareVersion } from '../base/version.ts'
 import { type Command, CommanderError, collect, command, examples, whole } from './command.ts'
+import { configs } from './configs-command.ts'
 import { Failure } from './failure.ts'
 import { groups } from './groups-command.ts'
 import { consume, produce } from './records-command.ts'
@@ -40,6 +41,7 @@ function program(): Command {
   root.addCommand(produce())
   root.addCommand(consume())
   root.addCommand(groups())
+  root.addCommand(configs())
   root.addCommand(log())
   examples(root, [
     ['ottla start', 'a broker on 127.0.0.1:9092, data in ./ottla-data'],
