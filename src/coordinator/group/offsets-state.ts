@@ -11,23 +11,29 @@ const nothing: Omit<FetchedOffset, 'partition'> = { offset: -1, leaderEpoch: -1,
 export class OffsetsState {
   readonly #groupId: string
   readonly #topics = new Map<string, Map<number, StoredOffset>>()
+  #size = 0
 
   constructor(groupId: string) {
     this.#groupId = groupId
   }
 
-  get isEmpty(): boolean {
-    return this.#topics.size === 0
+  /** How many partitions have one. */
+  get size(): number {
+    return this.#size
   }
 
   apply(topic: string, partition: number, value: StoredOffset | null): void {
-    const partitions = this.#topics.get(topic)
-    if (value !== null) {
-      if (partitions === undefined) this.#topics.set(topic, new Map([[partition, value]]))
-      else partitions.set(partition, value)
-    } else if (partitions?.delete(partition) && partitions.size === 0) {
-      this.#topics.delete(topic)
+    const known = this.#topics.get(topic)
+    if (value === null) {
+      if (known === undefined || !known.delete(partition)) return
+      this.#size--
+      if (known.size === 0) this.#topics.delete(topic)
+      return
     }
+    const partitions = known ?? new Map<number, StoredOffset>()
+    if (known === undefined) this.#topics.set(topic, partitions)
+    if (!partitions.has(partition)) this.#size++
+    partitions.set(partition, value)
   }
 
   has(topic: string, partition: number): boolean {
