@@ -1,4 +1,9 @@
-/** A topic that the broker makes for itself when it is first needed. */
+/**
+ * A topic that the broker makes for itself when it is first needed.
+ *
+ * As in Kafka a client may make it first, with other settings, and may delete it: what was in it is
+ * gone then, and it is made anew when it is needed again.
+ */
 import type { CreatedTopic, NewTopic, RequestOptions } from '../cluster/admin.ts'
 import { within } from '../cluster/deadline.ts'
 import type { Image, Topic } from '../cluster/image.ts'
@@ -54,6 +59,19 @@ export class InternalTopic {
     return this.#image.topicByName(this.name)
   }
 
+  /** As it would be made now: with no more replicas than there are brokers. */
+  get wanted(): NewTopic {
+    const { partitionCount, replicationFactor, configs } = this.#spec()
+    const brokers = Math.max(1, [...this.#image.brokers()].length)
+    const { name } = this
+    return {
+      name,
+      partitionCount,
+      replicationFactor: Math.min(replicationFactor, brokers),
+      configs,
+    }
+  }
+
   /**
    * The topic, open where this broker has a part in it; made when there is none. Throws
    * COORDINATOR_NOT_AVAILABLE at the monotonic deadline, or when it cannot be made.
@@ -80,16 +98,8 @@ export class InternalTopic {
   }
 
   async #create(): Promise<void> {
-    const { partitionCount, replicationFactor, configs } = this.#spec()
-    const brokers = [...this.#image.brokers()].length
-    const wanted = {
-      name: this.name,
-      partitionCount,
-      replicationFactor: Math.min(replicationFactor, Math.max(1, brokers)),
-      configs,
-    }
     const deadlineMs = this.#io.clock.monotonicMs() + creationMs
-    const [created] = await this.#maker.createTopics([wanted], { deadlineMs })
+    const [created] = await this.#maker.createTopics([this.wanted], { deadlineMs })
     const error = created?.error
     if (error === undefined || error.error === 'TOPIC_ALREADY_EXISTS') return
     this.#io.report.error({ topic: this.name, error }, 'an internal topic could not be made')
