@@ -14,6 +14,9 @@ type TopicData = ProduceRequest['topicData'][number]
 type PartitionData = TopicData['partitionData'][number]
 type PartitionResponse = ProduceResponse['responses'][number]['partitionResponses'][number]
 
+/** Who says to be this may write into the topics of the broker, as in Kafka: it repairs them. */
+const adminClientId = '__admin_client'
+
 export async function produce(
   ctx: RequestContext,
   request: ProduceRequest,
@@ -49,6 +52,9 @@ async function appendPartition(
   try {
     const records = acceptable(ctx, request, data)
     const topic = ctx.topic(topicData.topicId, topicData.name)
+    if (topic.internal && ctx.header.clientId !== adminClientId) {
+      throw new KafkaError('INVALID_TOPIC_EXCEPTION', `${topic.name} is the broker's own`)
+    }
     const partition = ctx.leader(topic.name, index)
     const appended = partition.append(records, request.acks)
     await partition.acknowledged(appended, request.acks, ctx.deadlineMs(request.timeoutMs))
