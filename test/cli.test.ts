@@ -101,17 +101,21 @@ test('the banner says where it listens, where its data is, how to try it and how
 test('a topic is created, listed, described, altered and deleted', async () => {
   const name = 'life'
   await ask(['topics', 'create', name, '-p', '2', '--config', 'retention.ms=1000'])
-  assert.match(await ask(['topics', 'list']), /^life +2 +1$/m)
+  assert.match(await ask(['topics', 'list']), /^life +2 +1 +0 B$/m)
   await ask(['topics', 'alter', name, '--config', 'max.message.bytes=2000', '--partitions', '3'])
   await ask(['topics', 'alter', name, '--unset', 'retention.ms'])
   const described = JSON.parse(await ask(['topics', 'describe', name, '--json']))
-  assert.deepEqual(described.configs, { 'max.message.bytes': '2000' })
+  assert.deepEqual(described.configs, {
+    'max.message.bytes': { value: '2000', source: 'topic', isChanged: true },
+  })
   assert.equal(described.partitions.length, 3)
   assert.deepEqual(described.partitions[2].isr, [1])
   await Promise.all([
     refused(['topics', 'create', name, '-b', bootstrap], /cannot create life: .*exist/),
     ask(['topics', 'create', name, '--if-not-exists']),
-    ask(['topics', 'describe', name]).then(out => assert.match(out, /^max.message.bytes=2000$/m)),
+    ask(['topics', 'describe', name]).then(out =>
+      assert.match(out, /^\* max.message.bytes +2000 +topic$/m),
+    ),
   ])
   assert.equal(await ask(['topics', 'delete', name]), 'Deleted life.\n')
   await Promise.all([

@@ -13,14 +13,14 @@ export function topics(): Command {
   examples(topics, [
     ['ottla topics list', ''],
     ['ottla topics create orders --partitions 3 --config retention.ms=86400000', ''],
-    ['ottla topics describe orders', 'partitions, offsets, configs that were set'],
+    ['ottla topics describe orders', 'partitions, offsets, sizes, configs that were set'],
     ['ottla topics delete orders', ''],
   ])
   return topics
 }
 
 function listTopics(): Command {
-  const list = talks(command('list', 'Names, partitions and replication factors.'))
+  const list = talks(command('list', 'Names, partitions, copies and sizes.'))
     .option('--internal', "also the broker's own topics")
     .option('--json', 'one JSON document a line')
   examples(list, [
@@ -49,16 +49,16 @@ function createTopics(): Command {
 }
 
 function describeTopics(): Command {
-  const describe = talks(command('describe', 'Partitions with their offsets, and configs.'))
+  const describe = talks(command('describe', 'Partitions with offsets and sizes, and configs.'))
     .argument('[name...]', 'default: all topics')
-    .option('--configs', 'all configs, not only those that were set')
+    .option('--configs', 'all configs; those that were set somewhere are marked *')
     .option('--json', 'one JSON document a line')
   examples(describe, [
     ['ottla topics describe orders', ''],
-    ['ottla topics describe orders --configs', 'with every default'],
+    ['ottla topics describe orders --configs', 'also the defaults'],
   ])
   return describe.action(async (names, options) =>
-    (await import('./topics.ts')).describe(names, options),
+    (await import('./topics-describe.ts')).describe(names, options),
   )
 }
 

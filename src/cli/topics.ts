@@ -1,19 +1,18 @@
-/** `ottla topics …` */
-import { type Cluster, type ClusterMetadata, refused } from '../client/cluster.ts'
+/** `ottla topics …`, but for describe. */
+import { type ClusterMetadata, refused } from '../client/cluster.ts'
+import { replicaSizes } from '../client/log-dirs.ts'
 import {
   alterConfigs,
   createPartitions,
   createTopics,
   deleteTopics,
-  describeConfigs,
-  setOnTopic,
-  type TopicConfig,
   type TopicOutcome,
 } from '../client/topics.ts'
 import type { ErrorName } from '../protocol/errors.ts'
-import { type BootstrapOptions, orThrow, withCluster } from './bootstrap.ts'
+import { type BootstrapOptions, withCluster } from './bootstrap.ts'
 import { Failure } from './failure.ts'
-import { type Column, plural, print, printJson, styled, table } from './output.ts'
+import { type Column, plural, print, printJson, table } from './output.ts'
+import { Sizes, sizeText } from './sizes.ts'
 
 type MetadataTopic = ClusterMetadata['topics'][number]
 
@@ -22,13 +21,19 @@ interface ListOptions extends BootstrapOptions {
   readonly json?: true
 }
 
+/** `ottla topics list`. */
 export async function list(options: ListOptions): Promise<void> {
-  const metadata = await withCluster(options, cluster => cluster.metadata())
-  const topics = byName(metadata.topics).filter(topic => options.internal || !topic.isInternal)
-  const rows = topics.map(topic => ({
-    name: topic.name!,
-    partitions: topic.partitions.length,
-    replicationFactor: topic.partitions[0]?.replicaNodes.length ?? 0,
+  const { topics, sizes } = await withCluster(options, async cluster => {
+    const metadata = await cluster.metadata()
+    const topics = byName(metadata.topics).filter(topic => options.internal || !topic.isInternal)
+    const brokerIds = topics.length === 0 ? [] : metadata.brokers.map(({ nodeId }) => nodeId)
+    return { topics, sizes: new Sizes(await replicaSizes(cluster, brokerIds)) }
+  })
+  const rows = topics.map(({ name, partitions }) => ({
+    name: name!,
+    partitions: partitions.length,
+    replicationFactor: partitions[0]?.replicaNodes.length ?? 0,
+    sizeBytes: sizes.ofTopic(name!),
   }))
   if (options.json) {
     for (const row of rows) await printJson(row)
@@ -39,14 +44,17 @@ export async function list(options: ListOptions): Promise<void> {
       { title: 'TOPIC' },
       { title: 'PARTITIONS', align: 'right' },
       { title: 'REPLICATION', align: 'right' },
+      { title: 'SIZE', align: 'right' },
     ]
-    await print(
-      table(
-        columns,
-        rows.map(row => [row.name, row.partitions, row.replicationFactor]),
-      ),
-    )
+    const cells = rows.map(row => [
+      row.name,
+      row.partitions,
+      row.replicationFactor,
+      sizeText(row.sizeBytes),
+    ])
+    await print(table(columns, cells))
   }
+  sizes.sayGaps()
 }
 
 interface CreateOptions extends BootstrapOptions {
@@ -57,6 +65,7 @@ interface CreateOptions extends BootstrapOptions {
   readonly json?: true
 }
 
+/** `ottla topics create`. */
 export async function create(names: readonly string[], options: CreateOptions): Promise<void> {
   const configs = keyValues('--config', options.config ?? [])
   const { partitions, replicationFactor } = options
@@ -79,6 +88,7 @@ interface DeleteOptions extends BootstrapOptions {
   readonly ifExists?: true
 }
 
+/** `ottla topics delete`. */
 export async function remove(names: readonly string[], options: DeleteOptions): Promise<void> {
   const outcomes = await withCluster(options, cluster => deleteTopics(cluster, names))
   const tolerated = options.ifExists ? 'UNKNOWN_TOPIC_OR_PARTITION' : undefined
@@ -94,6 +104,7 @@ interface AlterOptions extends BootstrapOptions {
   readonly partitions?: number
 }
 
+/** `ottla topics alter`. */
 export async function alter(name: string, options: AlterOptions): Promise<void> {
   const changes = new Map<string, string | null>(keyValues('--config', options.config ?? []))
   for (const key of options.unset ?? []) changes.set(key, null)
@@ -109,91 +120,8 @@ export async function alter(name: string, options: AlterOptions): Promise<void> 
   await print(`Changed ${name}.\n`)
 }
 
-interface DescribeOptions extends BootstrapOptions {
-  readonly configs?: true
-  readonly json?: true
-}
-
-export async function describe(names: readonly string[], options: DescribeOptions): Promise<void> {
-  await withCluster(options, async cluster => {
-    const metadata = await cluster.metadata(names.length === 0 ? undefined : names)
-    for (const topic of metadata.topics) throwIfUnknown(topic)
-    const topics = byName(metadata.topics).filter(topic => names.length > 0 || !topic.isInternal)
-    const configs = await describeConfigs(
-      cluster,
-      topics.map(topic => topic.name!),
-    )
-    for (const topic of topics) {
-      const partitions = await partitionsOf(cluster, topic)
-      const wanted = (configs.get(topic.name!) ?? []).filter(
-        config => options.configs || config.configSource === setOnTopic,
-      )
-      const description = { name: topic.name!, topicId: topic.topicId, partitions }
-      if (options.json) await printJson({ ...description, configs: plainConfigs(wanted) })
-      else await print(`${describeText(description, wanted)}\n`)
-    }
-  })
-}
-
-interface PartitionRow {
-  readonly partition: number
-  readonly leader: number
-  readonly replicas: readonly number[]
-  readonly isr: readonly number[]
-  readonly begin: number
-  readonly end: number
-}
-
-async function partitionsOf(cluster: Cluster, topic: MetadataTopic): Promise<PartitionRow[]> {
-  const partitions = topic.partitions.toSorted((a, b) => a.partitionIndex - b.partitionIndex)
-  const queries = (timestamp: number) =>
-    partitions.map(each => ({ topic: topic.name!, partition: each.partitionIndex, timestamp }))
-  const [begins, ends] = await Promise.all([
-    cluster.listOffsets(queries(-2)),
-    cluster.listOffsets(queries(-1)),
-  ])
-  return partitions.map((each, index) => ({
-    partition: each.partitionIndex,
-    leader: each.leaderId,
-    replicas: each.replicaNodes,
-    isr: each.isrNodes,
-    begin: orThrow(begins[index]!).offset,
-    end: orThrow(ends[index]!).offset,
-  }))
-}
-
-function describeText(
-  { name, topicId, partitions }: { name: string; topicId: string; partitions: PartitionRow[] },
-  configs: readonly TopicConfig[],
-): string {
-  const columns: Column[] = [
-    { title: 'PARTITION', align: 'right' },
-    { title: 'LEADER', align: 'right' },
-    { title: 'BEGIN', align: 'right' },
-    { title: 'END', align: 'right' },
-    { title: 'REPLICAS' },
-    { title: 'IN SYNC' },
-  ]
-  const rows = partitions.map(each => [
-    each.partition,
-    each.leader === -1 ? 'none' : each.leader,
-    each.begin,
-    each.end,
-    each.replicas.join(' '),
-    each.isr.join(' '),
-  ])
-  const head = `${styled('bold', name)}  ${styled('dim', `id ${topicId}`)}\n`
-  const lines = configs
-    .toSorted((a, b) => a.name.localeCompare(b.name))
-    .map(config => `${config.name}=${config.isSensitive ? '(secret)' : (config.value ?? '')}\n`)
-  return `${head}${table(columns, rows)}${lines.join('')}`
-}
-
-function plainConfigs(configs: readonly TopicConfig[]): Record<string, string | null> {
-  return Object.fromEntries(configs.map(({ name, value }) => [name, value]))
-}
-
-function byName(topics: readonly MetadataTopic[]): MetadataTopic[] {
+/** Topics in the order of their names. */
+export function byName(topics: readonly MetadataTopic[]): MetadataTopic[] {
   return topics.toSorted((a, b) => a.name!.localeCompare(b.name!))
 }
 
