@@ -18,6 +18,8 @@ import { Transactor } from '../cluster/transact.ts'
 import type { BrokerConfig } from '../config/broker-config.ts'
 import { ConfigError } from '../config/key.ts'
 import { logConfig } from '../config/topic-config.ts'
+import { GroupCoordinator } from '../coordinator/group/group-coordinator.ts'
+import { InternalTopic } from '../coordinator/internal-topic.ts'
 import type { Io, MetadataStore } from '../io/io.ts'
 import { openLocalStore } from '../io/local-store.ts'
 import { LogDirectory } from '../log/log-directory.ts'
@@ -132,6 +134,7 @@ interface Parts {
   readonly image: Image
   readonly membership: Membership
   readonly server: Server
+  readonly groups: GroupCoordinator
   readonly listeners: readonly BoundListener[]
   readonly ended: PromiseWithResolvers<Error | undefined>
   /** How to undo each step, in their order. */
@@ -170,7 +173,9 @@ async function startParts(
   undo.push(() => controller.close())
   const { brokerId } = membership
   const producerIds = new ProducerIds(store, transactor)
-  const domain = { io, brokerId, image, replicas, controller, producerIds }
+  const groups = makeGroups(io, config, image, replicas, controller)
+  undo.push(() => groups.close())
+  const domain = { io, brokerId, image, replicas, controller, producerIds, groups }
   const server = new Server({ ...domain, config: () => config.current })
   undo.push(() => server.stop(io.clock.monotonicMs()))
 
@@ -179,10 +184,38 @@ async function startParts(
   // From here on the partitions know best how their directories end.
   undo[0] = () => replicas.close()
   await replicas.start()
+  groups.start()
   await membership.admitted()
   await replicas.leading(leadershipPatienceMs)
   server.serve()
-  return { io, config, image, membership, server, listeners, ended, undo }
+  return { io, config, image, membership, server, groups, listeners, ended, undo }
+}
+
+function makeGroups(
+  io: Io,
+  config: LiveConfig,
+  image: Image,
+  replicas: Replicas,
+  controller: Controller,
+): GroupCoordinator {
+  const topic = new InternalTopic(io, image, controller, {
+    name: '__consumer_offsets',
+    settled: topicId => replicas.settled(topicId),
+    spec() {
+      const { partitionCount, replicationFactor, segmentBytes } = config.current.groups
+      const configs = new Map([
+        ['cleanup.policy', 'compact'],
+        ['compression.type', 'producer'],
+        ['segment.bytes', String(segmentBytes)],
+      ])
+      return { partitionCount, replicationFactor, configs }
+    },
+  })
+  return new GroupCoordinator(io, image, replicas, {
+    topic,
+    config: () => config.current.groups,
+    maxBatchBytes: config.current.log.maxDecompressedMessageBytes,
+  })
 }
 
 /** The metadata store and what this process reads and writes it through. */
@@ -263,9 +296,11 @@ function registered(
  * nobody to take them, so what was accepted is finished first.
  */
 async function stopParts(parts: Parts): Promise<void> {
-  const { io, image, membership, server, ended, undo } = parts
+  const { io, image, membership, server, groups, ended, undo } = parts
   const isAlone = [...image.brokers()].every(({ brokerId }) => brokerId === membership.brokerId)
   const stopServing = () => server.stop(io.clock.monotonicMs() + stopPatienceMs)
+  // Who is parked in a rebalance would be waited for; what is decided is still answered.
+  groups.stop()
   if (isAlone) await stopServing()
   await membership.stopLeading()
   if (!isAlone) await stopServing()

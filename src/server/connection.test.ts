@@ -46,7 +46,7 @@ async function connected(io: Io, limits = {}, memory = new Memory(1_000_000)) {
   const connections: Connection[] = []
   const listener = await io.network.listen({ host: '127.0.0.1', port: 0 }, socket => {
     const all = { requestMaxBytes: 100_000, maxIdleMs: 600_000, ...limits }
-    const connection = new Connection(host, socket, 'PLAINTEXT', all)
+    const connection = new Connection(host, socket, { id: 1, listener: 'PLAINTEXT' }, all)
     connections.push(connection)
     return connection
   })

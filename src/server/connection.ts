@@ -76,10 +76,16 @@ export class Connection implements SocketHandlers, Holder {
   #idleTimer: Timer | undefined
   #lingerTimer: Timer | undefined
 
-  constructor(host: ConnectionHost, socket: Socket, listener: string, limits: ConnectionLimits) {
+  /** Accepted by `origin.listener`. */
+  constructor(
+    host: ConnectionHost,
+    socket: Socket,
+    origin: Pick<ConnectionFacts, 'id' | 'listener'>,
+    limits: ConnectionLimits,
+  ) {
     const { localAddress, localPort, remoteAddress, remotePort } = socket
     this.facts = {
-      listener,
+      ...origin,
       localAddress,
       localPort,
       remoteAddress,

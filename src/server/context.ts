@@ -3,6 +3,7 @@ import type { Controller } from '../cluster/controller.ts'
 import type { Image, Topic } from '../cluster/image.ts'
 import type { ProducerIds } from '../cluster/producer-ids.ts'
 import type { BrokerConfig } from '../config/broker-config.ts'
+import type { GroupCoordinator } from '../coordinator/group/group-coordinator.ts'
 import type { Io } from '../io/io.ts'
 import { KafkaError } from '../protocol/errors.ts'
 import type { RequestHeader } from '../protocol/frame.ts'
@@ -20,12 +21,15 @@ export interface Domain {
   readonly replicas: Replicas
   readonly controller: Controller
   readonly producerIds: ProducerIds
+  readonly groups: GroupCoordinator
   /** As it is now: dynamic values change it while the broker runs. */
   config(): BrokerConfig
 }
 
 /** Where a request came from. */
 export interface ConnectionFacts {
+  /** Of all connections of this run no other has it. */
+  readonly id: number
   /** Name of the listener that accepted it. */
   readonly listener: string
   readonly localAddress: string

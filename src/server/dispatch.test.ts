@@ -9,6 +9,7 @@ import { type Api, Dispatcher } from './dispatch.ts'
 import { metadataFailure } from './handlers/metadata.ts'
 
 const connection = {
+  id: 1,
   listener: 'PLAINTEXT',
   localAddress: '127.0.0.1',
   localPort: 9092,

@@ -27,6 +27,7 @@ export class Server {
   readonly #connections = new Set<Connection>()
   readonly #perAddress = new Map<string, number>()
   #listeners: OpenListener[] = []
+  #lastId = 0
   #onEmpty: (() => void) | undefined
   #isServing = false
   /** Accepted before `serve`, and not read until then. */
@@ -138,10 +139,15 @@ export class Server {
       return ignoring
     }
     this.#perAddress.set(remoteAddress, fromThere + 1)
-    const connection = new Connection(this.#host, socket, listener, {
-      requestMaxBytes: config.requestMaxBytes,
-      maxIdleMs: config.connectionsMaxIdleMs,
-    })
+    const connection = new Connection(
+      this.#host,
+      socket,
+      { id: ++this.#lastId, listener },
+      {
+        requestMaxBytes: config.requestMaxBytes,
+        maxIdleMs: config.connectionsMaxIdleMs,
+      },
+    )
     this.#connections.add(connection)
     if (!this.#isServing) {
       socket.pause()
@@ -152,7 +158,8 @@ export class Server {
 
   #closed(connection: Connection): void {
     if (!this.#connections.delete(connection)) return
-    const { remoteAddress } = connection.facts
+    const { remoteAddress, id } = connection.facts
+    this.#domain.groups.disconnected(id)
     const left = this.#perAddress.get(remoteAddress)! - 1
     if (left > 0) this.#perAddress.set(remoteAddress, left)
     else this.#perAddress.delete(remoteAddress)

@@ -71,6 +71,8 @@ const batchRoomBytes = 128
  * COORDINATOR_NOT_AVAILABLE (the deadline too), INVALID_GROUP_ID, and what the command does.
  */
 export class GroupCoordinator {
+  /** `__consumer_offsets` */
+  readonly topic: InternalTopic
   readonly #io: Io
   readonly #image: Image
   readonly #replicas: Replicas
@@ -89,6 +91,7 @@ export class GroupCoordinator {
     this.#io = io
     this.#image = image
     this.#replicas = replicas
+    this.topic = options.topic
     this.#options = options
   }
 
@@ -122,7 +125,7 @@ export class GroupCoordinator {
    * COORDINATOR_NOT_AVAILABLE.
    */
   async coordinatorOf(groupId: string, deadlineMs: number): Promise<number> {
-    const { partitions } = await this.#options.topic.ready(deadlineMs)
+    const { partitions } = await this.topic.ready(deadlineMs)
     const { leader } = partitions[partitionOf(groupId, partitions.length)]!
     if (leader === null || this.#isStopped) throw new KafkaError('COORDINATOR_NOT_AVAILABLE')
     return leader[0]
@@ -248,7 +251,7 @@ export class GroupCoordinator {
 
   /** Undefined while there is no topic. */
   #indexOf(groupId: string): number | undefined {
-    const topic = this.#options.topic.known
+    const topic = this.topic.known
     return topic && partitionOf(groupId, topic.partitions.length)
   }
 
@@ -260,7 +263,7 @@ export class GroupCoordinator {
 
   /** A leadership of this broker began or ended. */
   #follow(partition: Partition): void {
-    if (partition.topic !== this.#options.topic.name) return
+    if (partition.topic !== this.topic.name) return
     const { index } = partition
     const shard = this.#shards.get(index)
     const isCurrent = shard?.partition === partition
@@ -285,7 +288,7 @@ export class GroupCoordinator {
   }
 
   #onChange({ topics, configs }: ImageChange): void {
-    const ours = `topic/${this.#options.topic.name}`
+    const ours = `topic/${this.topic.name}`
     if ([...configs].some(name => name === ours || name.startsWith('broker/'))) this.#configure()
     const gone = new Set<string>()
     for (const topicId of topics) {

@@ -87,12 +87,11 @@ async function createMissing(
   }
   const deadlineMs = ctx.deadlineMs(creationTimeoutMs)
   const created = await ctx.domain.controller.createTopics(
-    [...missing].map(name => ({
-      name,
-      partitionCount: -1,
-      replicationFactor: -1,
-      configs: new Map(),
-    })),
+    [...missing].map(name =>
+      name === ctx.domain.groups.topic.name
+        ? ctx.domain.groups.topic.wanted
+        : { name, partitionCount: -1, replicationFactor: -1, configs: new Map() },
+    ),
     { deadlineMs },
   )
   for (const { name, error } of created) {
