@@ -176,8 +176,8 @@ function groupOf(bytes: Uint8Array): StoredGroup {
       rebalanceTimeoutMs:
         member.rebalanceTimeout === -1 ? member.sessionTimeout : member.rebalanceTimeout,
       sessionTimeoutMs: member.sessionTimeout,
-      subscription: member.subscription.slice(),
-      assignment: member.assignment.slice(),
+      subscription: new Uint8Array(member.subscription),
+      assignment: new Uint8Array(member.assignment),
     })),
   }
 }

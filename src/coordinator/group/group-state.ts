@@ -35,11 +35,11 @@ export const maxPendingMembers = 10_000
 const consumer = 'consumer'
 const never = Number.POSITIVE_INFINITY
 
-/** Copies, for the request's bytes are lent; of two of one name the first counts. */
+/** Copies, for the request's bytes are lent (`slice` of a Buffer would not); of two of one name the first counts. */
 function copied(protocols: readonly MemberProtocol[]): MemberProtocol[] {
   const byName = new Map<string, MemberProtocol>()
   for (const { name, metadata } of protocols) {
-    if (!byName.has(name)) byName.set(name, { name, metadata: metadata.slice() })
+    if (!byName.has(name)) byName.set(name, { name, metadata: new Uint8Array(metadata) })
   }
   return [...byName.values()]
 }
@@ -430,9 +430,9 @@ export class GroupState {
     const before = subscribedTopics(metadataOf(old, protocolName) ?? noBytes)
     const after = subscribedTopics(metadataOf(member, protocolName) ?? noBytes)
     if (before === undefined || after === undefined) return true
-    return (
-      before.every(topic => after.includes(topic)) && after.every(topic => before.includes(topic))
-    )
+    const known = new Set(before)
+    const topics = new Set(after)
+    return known.size === topics.size && after.every(topic => known.has(topic))
   }
 
   /** An administrator names a static member by its instance id alone. */

@@ -4,6 +4,7 @@
  * Knows nothing of phases and time.
  */
 import { assert } from '../../base/assert.ts'
+import { asBuffer } from '../../base/bytes.ts'
 import { KafkaError } from '../../protocol/errors.ts'
 import type { MemberProtocol } from './commands.ts'
 import type { Heard } from './connections.ts'
@@ -52,13 +53,9 @@ export function sameProtocols(
     these.length === those.length &&
     these.every(({ name, metadata }, i) => {
       const other = those[i]!
-      return name === other.name && sameBytes(metadata, other.metadata)
+      return name === other.name && asBuffer(metadata).equals(other.metadata)
     })
   )
-}
-
-function sameBytes(these: Uint8Array, those: Uint8Array): boolean {
-  return these.length === those.length && these.every((byte, i) => byte === those[i])
 }
 
 /** See above. */
@@ -156,8 +153,13 @@ export class MembershipState {
       const vote = protocols.find(({ name }) => this.#isKnownToAll(name))?.name
       if (vote !== undefined) votes.set(vote, (votes.get(vote) ?? 0) + 1)
     }
-    const most = Math.max(...votes.values())
-    const elected = [...votes.keys()].find(name => votes.get(name) === most)
+    let elected: string | undefined
+    let most = 0
+    for (const [name, count] of votes) {
+      if (count <= most) continue
+      elected = name
+      most = count
+    }
     assert(elected !== undefined, 'all members share a protocol: JoinGroup sees to it')
     return elected
   }

@@ -239,7 +239,7 @@ export class RebalanceState {
     const byMember = new Map(assignments.map(each => [each.memberId, each.assignment]))
     const { members } = this.membership
     for (const member of members.values()) {
-      member.assignment = byMember.get(member.memberId)?.slice() ?? noBytes
+      member.assignment = new Uint8Array(byMember.get(member.memberId) ?? noBytes)
     }
     const stored = this.#stored(turn)
     if (recordBytes(stored) > turn.settings.maxRecordBytes) {
@@ -272,13 +272,13 @@ export class RebalanceState {
     const { nowMs } = turn.times
     const { members, pending } = this.membership
     for (const each of pending.values()) if (deadlineOf(each) <= nowMs) this.dropPending(turn, each)
-    const gone = [...members.values()].filter(member => memberDeadline(member) <= nowMs)
+    const gone = new Set([...members.values()].filter(member => memberDeadline(member) <= nowMs))
     if (this.#ghostDeadlineMs <= nowMs) {
       this.#ghostDeadlineMs = never
-      for (const ghost of this.#ghosts(turn)) if (!gone.includes(ghost)) gone.push(ghost)
+      for (const ghost of this.#ghosts(turn)) gone.add(ghost)
     }
     for (const member of gone) this.drop(turn, member)
-    if (gone.length > 0) this.changed(turn)
+    if (gone.size > 0) this.changed(turn)
     else this.endJoinIfComplete(turn)
     if (this.#joinDeadlineMs <= nowMs) this.#joinTimeIsUp(turn)
     if (this.#syncDeadlineMs <= nowMs) {
