@@ -19,7 +19,7 @@ type Kind = ConfigResource['kind']
 
 /** What Kafka's numbers of places are called here. */
 const sourceNames: Readonly<Record<number, string>> = {
-  [configSource.topic]: 'topic',
+  [configSource.topic]: 'this topic',
   [configSource.broker]: 'this broker',
   [configSource.allBrokers]: 'all brokers',
   [configSource.properties]: 'properties',
@@ -45,13 +45,15 @@ export async function describe(
         describeConfigsOf(cluster, resource),
       )
       const shown = configs
-        .filter(config => options.all || config.configSource !== configSource.default)
+        .filter(config => options.all || isChanged(resource.kind, config))
         .toSorted((a, b) => (a.name < b.name ? -1 : 1))
       if (options.json) {
         await printJson({ ...resource, configs: shown.map(each => plain(resource.kind, each)) })
       } else {
         const head = `${index > 0 ? '\n' : ''}${styled('bold', title(resource))}\n`
-        await print(head + (options.all ? everything(resource.kind, shown) : changed(shown)))
+        await print(
+          head + (options.all ? everything(resource.kind, shown) : changed(resource.kind, shown)),
+        )
       }
     }
   })
@@ -86,16 +88,23 @@ function title({ kind, name }: ConfigResource): string {
   return name === '' ? 'all brokers' : `${kind} ${name}`
 }
 
-function changed(configs: readonly Config[]): string {
+/** Properties often repeat the default; what was set on a topic or broker is shown in any case. */
+function isChanged(kind: Kind, config: Config): boolean {
+  const { configSource: source, value } = config
+  if (source === configSource.default) return false
+  return source !== configSource.properties || value !== defaultOf(kind, config)
+}
+
+function changed(kind: Kind, configs: readonly Config[]): string {
   if (configs.length === 0) return 'Nothing differs from the defaults: --all shows these.\n'
-  const columns = ['KEY', 'VALUE', 'SET FOR', 'DEFAULT'].map(title => ({ title }))
+  const columns = ['KEY', 'VALUE', 'SOURCE', 'DEFAULT'].map(title => ({ title }))
   return table(
     columns,
     configs.map(config => [
       config.name,
       valueText(config),
       sourceNames[config.configSource] ?? config.configSource,
-      defaultOf(config) ?? '-',
+      defaultOf(kind, config) ?? '-',
     ]),
   )
 }
@@ -105,7 +114,7 @@ function everything(kind: Kind, configs: readonly Config[]): string {
     const isDefault = config.configSource === configSource.default
     const source = isDefault
       ? 'default'
-      : `${sourceNames[config.configSource] ?? config.configSource}; default ${defaultOf(config) ?? 'none'}`
+      : `${sourceNames[config.configSource] ?? config.configSource}; default ${defaultOf(kind, config) ?? 'none'}`
     const name = isDefault ? config.name : styled('bold', config.name)
     const fixed = config.readOnly ? ', fixed while it runs' : ''
     const about = styled('dim', `    ${docOf(kind, config) || '(not documented)'}`)
@@ -118,15 +127,26 @@ function valueText({ isSensitive, value }: Config): string {
   return isSensitive ? '(secret)' : (value ?? 'none')
 }
 
-/** What a config would be if nobody had set it. */
-function defaultOf({ synonyms }: Config): string | null {
+/** What a config would be if nobody had set it anywhere. */
+function defaultOf(kind: Kind, { name, synonyms }: Config): string | null {
   const found = synonyms.find(({ source }) => source === configSource.default)
-  return found?.value ?? null
+  return found === undefined ? (keysOf(kind).get(name)?.defaultValue ?? null) : inMs(name, found)
+}
+
+/** Kafka names other keys as synonyms, which can be in another unit: `log.retention.hours`. */
+function inMs(key: string, { name, value }: Config['synonyms'][number]): string | null {
+  const unit = key.endsWith('.ms') ? /[.](?:hours|minutes)$/u.exec(name)?.[0] : undefined
+  if (unit === undefined || value === null || value === '-1') return value
+  return String(Number(value) * (unit === '.hours' ? 3_600_000 : 60_000))
+}
+
+function keysOf(kind: Kind) {
+  return kind === 'topic' ? topicKeys : brokerKeys
 }
 
 /** Our sentence; for a key that only the broker knows the first of its own, without its markup. */
 function docOf(kind: Kind, { name, documentation }: Config): string {
-  const ours = (kind === 'topic' ? topicKeys : brokerKeys).get(name)?.doc
+  const ours = keysOf(kind).get(name)?.doc
   if (ours !== undefined) return ours
   const text = (documentation ?? '').replace(/<[^>]*>/gu, '').replace(/\s+/gu, ' ')
   return /^.*?[.](?= |$)/u.exec(text)?.[0] ?? text
@@ -137,7 +157,7 @@ function plain(kind: Kind, config: Config) {
     key: config.name,
     value: config.isSensitive ? null : config.value,
     source: sourceNames[config.configSource] ?? String(config.configSource),
-    default: defaultOf(config),
+    default: defaultOf(kind, config),
     readOnly: config.readOnly,
     sensitive: config.isSensitive,
     doc: docOf(kind, config),
@@ -235,12 +255,9 @@ function throwIfFixed(
 }
 
 /** What counts when the value that is set on the resource itself is gone. */
-function inherited({ kind, name }: ConfigResource, { synonyms }: Config): string {
-  const own =
-    kind === 'topic'
-      ? configSource.topic
-      : name === ''
-        ? configSource.allBrokers
-        : configSource.broker
-  return synonyms.find(({ source }) => source !== own)?.value ?? 'none'
+function inherited({ kind, name }: ConfigResource, config: Config): string {
+  const brokers = name === '' ? configSource.allBrokers : configSource.broker
+  const own = kind === 'topic' ? configSource.topic : brokers
+  const next = config.synonyms.find(({ source }) => source !== own)
+  return (next === undefined ? defaultOf(kind, config) : inMs(config.name, next)) ?? 'none'
 }
