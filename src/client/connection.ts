@@ -10,6 +10,7 @@
 import { softwareVersion } from '../base/version.ts'
 import type { Io, Socket, Timer } from '../io/io.ts'
 import { errorName, KafkaError } from '../protocol/errors.ts'
+import { foreignProtocol } from '../protocol/foreign.ts'
 import { decodeResponse, encodeRequest } from '../protocol/frame.ts'
 import { apiVersionsRequest, apiVersionsResponse } from '../protocol/messages/api-versions.ts'
 import type { Fields, IncomingFields, Message, OutgoingFields } from '../protocol/schema.ts'
@@ -287,6 +288,8 @@ class Frames {
     const first = this.#chunks[0]!
     const size = new DataView(first.buffer, first.byteOffset, 4).getInt32(0)
     if (size < 0 || size > this.#maxBytes) {
+      const foreign = foreignProtocol(first)
+      if (foreign !== undefined) throw new Error(`it speaks ${foreign}, not Kafka`)
       throw new Error(`a frame of ${size} bytes, where at most ${this.#maxBytes} are taken`)
     }
     if (this.#bytes < 4 + size) return undefined

@@ -53,6 +53,17 @@ test('a size that is negative or too large is refused before memory is taken', (
   }
 })
 
+test('a client of another protocol is told by its first bytes', () => {
+  const hello = Buffer.from('160301020001000', 'hex')
+  const refused: [bytes: Uint8Array, message: RegExp][] = [
+    [hello, /^this is TLS, not Kafka: .*security.protocol=PLAINTEXT$/],
+    [Buffer.from('GET / HTTP/1.1'), /^this is HTTP, not Kafka: /],
+  ]
+  for (const [bytes, message] of refused) {
+    assert.throws(() => [...new FrameReader(100).push(bytes)], { name: 'DecodeError', message })
+  }
+})
+
 test('memory grows with what arrives, not with what is announced', () => {
   const reader = new FrameReader(100 * 1024 * 1024)
   const size = Buffer.alloc(4)

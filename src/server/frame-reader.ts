@@ -1,9 +1,16 @@
 /** Cuts the frames out of the bytes of a connection, however they arrive. */
+import { type ForeignProtocol, foreignProtocol } from '../protocol/foreign.ts'
 import { DecodeError } from '../protocol/reader.ts'
 
 /** Bytes in front of a frame that say how long it is. */
 const sizeBytes = 4
 const firstCapacity = 65_536
+
+const remedies: Readonly<Record<ForeignProtocol, string>> = {
+  TLS: 'this listener speaks plain text, so the client needs security.protocol=PLAINTEXT',
+  HTTP: 'a browser, a health check or a proxy has the wrong port',
+  SSH: 'an SSH client has the wrong port',
+}
 
 /**
  * Memory for a frame is taken as its bytes arrive, never by what its size says: at most four times
@@ -27,7 +34,10 @@ export class FrameReader {
     return this.#filled + this.#sizeFilled
   }
 
-  /** The frames that `chunk` completes. Throws DecodeError: a size that is negative or too large. */
+  /**
+   * The frames that `chunk` completes. Throws DecodeError: a size that is negative or too
+   * large, or the beginning of another protocol.
+   */
   *push(chunk: Uint8Array): Iterable<Uint8Array> {
     let at = 0
     while (at < chunk.length) {
@@ -58,11 +68,18 @@ export class FrameReader {
       const [a = 0, b = 0, c = 0, d = 0] = this.#size
       const size = (a << 24) | (b << 16) | (c << 8) | d
       if (size < 0 || size > this.#maxBytes) {
-        throw new DecodeError(`a frame of ${size} bytes: at most ${this.#maxBytes} are accepted`)
+        throw new DecodeError(this.#refusal(size))
       }
       this.#frameBytes = size
     }
     return at + part.length
+  }
+
+  /** Why a size is none. What is no Kafka at all is the likelier reason, and then it is said. */
+  #refusal(size: number): string {
+    const foreign = foreignProtocol(this.#size)
+    if (foreign !== undefined) return `this is ${foreign}, not Kafka: ${remedies[foreign]}`
+    return `a frame of ${size} bytes: at most ${this.#maxBytes} are accepted`
   }
 
   #append(part: Uint8Array): void {
