@@ -49,10 +49,13 @@ export function whole(min: number, max = Number.MAX_SAFE_INTEGER): (value: strin
   }
 }
 
-/** A parser that takes one of `choices`. */
-export function oneOf(...choices: readonly string[]): (value: string) => string {
-  return value => {
+/** A parser that takes one of `choices`, which shell completion offers. */
+export function oneOf(
+  ...choices: readonly string[]
+): ((value: string) => string) & { readonly choices: readonly string[] } {
+  const parse = (value: string) => {
     if (choices.includes(value)) return value
     throw new InvalidArgumentError(`It must be one of ${choices.join(', ')}.`)
   }
+  return Object.assign(parse, { choices })
 }

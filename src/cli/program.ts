@@ -4,6 +4,7 @@
  */
 import { softwareVersion } from '../base/version.ts'
 import { type Command, CommanderError, collect, command, examples, whole } from './command.ts'
+import { completion, suggestions } from './completion-command.ts'
 import { configs } from './configs-command.ts'
 import { Failure } from './failure.ts'
 import { groups } from './groups-command.ts'
@@ -43,6 +44,8 @@ function program(): Command {
   root.addCommand(groups())
   root.addCommand(configs())
   root.addCommand(log())
+  root.addCommand(completion())
+  root.addCommand(suggestions(), { hidden: true })
   examples(root, [
     ['ottla start', 'a broker on 127.0.0.1:9092, data in ./ottla-data'],
     ['ottla topics create orders --partitions 3', ''],
