@@ -5,15 +5,14 @@
 
 export type ForeignProtocol = 'TLS' | 'HTTP' | 'SSH'
 
-const beginnings: readonly (readonly [ForeignProtocol, RegExp])[] = [
-  // A record of TLS 1.x: alert or handshake, then the version 3.1 to 3.4.
-  ['TLS', /^[\x15\x16]\x03[\x00-\x04]/],
-  ['HTTP', /^(?:HTTP|GET |HEAD|POST|PUT |DELE|OPTI|PATC|CONN|PRI )/],
-  ['SSH', /^SSH-/],
-]
+const verbs = ['HTTP', 'GET ', 'HEAD', 'POST', 'PUT ', 'DELE', 'OPTI', 'PATC', 'CONN', 'PRI ']
 
 /** What begins with these bytes, of which the first four are looked at; undefined when unknown. */
 export function foreignProtocol(first: Uint8Array): ForeignProtocol | undefined {
+  const [type = 0, major = 0, minor = 255] = first
+  // A record of TLS 1.x: alert or handshake, then a version from 3.0 on.
+  if ((type === 0x15 || type === 0x16) && major === 3 && minor <= 4) return 'TLS'
   const text = String.fromCharCode(...first.subarray(0, 4))
-  return beginnings.find(([, pattern]) => pattern.test(text))?.[0]
+  if (verbs.includes(text)) return 'HTTP'
+  return text === 'SSH-' ? 'SSH' : undefined
 }
