@@ -1,6 +1,7 @@
 /** The processes of the demo: starts, kills, and ends them all. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { setPriority } from 'node:os'
 import { join } from 'node:path'
 
 const example = join(import.meta.dirname, '..')
@@ -13,6 +14,8 @@ export interface Command {
   readonly file: string
   readonly args?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
+  /** Whether nobody waits for it: then the processor is there for the others first. */
+  readonly background?: boolean
   /** What it prints once it works. */
   readonly ready: RegExp
 }
@@ -38,7 +41,8 @@ export class Processes {
   }
 
   /** Starts a process and waits until it says that it works. */
-  async start({ name, file, args = [], env = {}, ready }: Command): Promise<Running> {
+  async start(command: Command): Promise<Running> {
+    const { name, file, args = [], env = {}, background = false, ready } = command
     const child = spawn(
       process.execPath,
       [
@@ -70,7 +74,9 @@ export class Processes {
       this.#fail(new Error(`${name} was not ready after ${readyWithinMs / 1000} s:\n${output}`))
     }, readyWithinMs)
     try {
-      return { child, match: await Promise.race([isReady, this.failed]) }
+      const match = await Promise.race([isReady, this.failed])
+      if (background && child.pid !== undefined) setPriority(child.pid, 5)
+      return { child, match }
     } finally {
       clearTimeout(timer)
     }

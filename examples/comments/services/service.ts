@@ -39,17 +39,18 @@ const seenTable = `
 export function handler(service: Service, directory?: string): Handle {
   const database = openDatabase(service.name, `${seenTable}; ${service.tables}`, directory)
   const handle = service.prepare(database)
-  const countDuplicate = database.prepare('UPDATE seen SET times = times + 1 WHERE event_id = ?')
-  const insertSeen = database.prepare('INSERT INTO seen (event_id, times) VALUES (?, 1)')
+  const insertSeen = database.prepare(`
+    INSERT INTO seen VALUES (?, 1) ON CONFLICT DO UPDATE SET times = times + 1 RETURNING times
+  `)
   const turn = pace(service.perSecond)
 
   return async event => {
-    if (countDuplicate.run(event.id).changes > 0) return
-    await turn()
-    inTransaction(database, () => {
-      insertSeen.run(event.id)
+    const isNew = inTransaction(database, () => {
+      if (insertSeen.get(event.id)?.['times'] !== 1) return false
       handle(event)
+      return true
     })
+    if (isNew) await turn()
   }
 }
 

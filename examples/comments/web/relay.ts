@@ -10,7 +10,7 @@ import { connectPublisher, type Publish } from '../events.ts'
 import { type Comments, openComments } from './comments.ts'
 
 const batch = 500
-const pollMs = 20
+const pollMs = 50
 
 /** Pushes what waits, at most a batch; returns how many events that were. */
 export async function relayOnce(comments: Comments, publish: Publish): Promise<number> {
