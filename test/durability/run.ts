@@ -27,11 +27,13 @@ if (!Number.isInteger(messages) || messages < 1 || !Number.isInteger(kills) || k
 const giveUpAfterMs = 120_000 + messages
 
 const setup = join(import.meta.dirname, '../clients/java/setup')
-const classPath = execFileSync(setup, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
+const command = execFileSync(setup, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
+const words = command.split('\n')
+const classPath = words[words.indexOf('-cp') + 1] ?? ''
 const broker = await LiveBroker.start()
 console.log(`durability: ${messages} messages of 1 KB, kill -9 ${kills} times and once at the end`)
 
-const java = ['-Xmx1g', '-cp', classPath.trim(), 'Recorder', broker.bootstrap, String(messages)]
+const java = ['-Xmx1g', '-cp', classPath, 'Recorder', broker.bootstrap, String(messages)]
 const recorder = spawn('java', java, { stdio: ['pipe', 'pipe', 'inherit'] })
 const deadline = setTimeout(() => recorder.kill('SIGKILL'), giveUpAfterMs)
 const ended = once(recorder, 'exit')

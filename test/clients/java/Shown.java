@@ -12,6 +12,10 @@ final class Shown {
     System.out.println("version " + text);
   }
 
+  static void runtime(String text) {
+    System.out.println("runtime " + text);
+  }
+
   /** Runs the check; prints that it was shown, or that it FAILED and why, and goes on. */
   static void shown(String what, Check check) {
     try {
