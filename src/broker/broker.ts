@@ -187,6 +187,7 @@ async function startParts(
   groups.start()
   await membership.admitted()
   await replicas.leading(leadershipPatienceMs)
+  await groups.loaded()
   server.serve()
   return { io, config, image, membership, server, groups, listeners, ended, undo }
 }

@@ -88,7 +88,6 @@ export class Shard<Record, State extends ShardState<Record>> {
   #pauseMs = firstPauseMs
   /** While it is loaded: when others are to have their turn. */
   #sliceEndMs = 0
-  /** Resolves when it is loaded, or closed. */
   #loaded = Promise.withResolvers<void>()
 
   /** Of a partition that this broker leads; begins to load. */
@@ -102,6 +101,11 @@ export class Shard<Record, State extends ShardState<Record>> {
 
   get isLoaded(): boolean {
     return this.#state !== undefined
+  }
+
+  /** Resolves when it is loaded, or closed. */
+  get loaded(): Promise<void> {
+    return this.#loaded.promise
   }
 
   /**

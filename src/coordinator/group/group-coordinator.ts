@@ -4,6 +4,7 @@
  * A group belongs to the partition of `__consumer_offsets` that its id hashes to, and whoever leads
  * that partition coordinates it. Shards come and go with the leaderships of this broker.
  */
+import { within } from '../../cluster/deadline.ts'
 import type { Image, ImageChange } from '../../cluster/image.ts'
 import type { GroupConfig } from '../../config/group-config.ts'
 import type { Io } from '../../io/io.ts'
@@ -63,6 +64,9 @@ type GroupShard = Shard<GroupRecord, GroupsState>
 /** Pieces of logs that are applied at once while shards are loaded. */
 const concurrentLoads = 4
 
+/** How long clients are kept waiting rather than refused while groups are loaded. */
+const loadPatienceMs = 1000
+
 /** What a batch of one record has around its key and value, generously. */
 const batchRoomBytes = 128
 
@@ -104,6 +108,14 @@ export class GroupCoordinator {
   }
 
   /**
+   * Resolves when all shards are loaded, or after a second: a broker that serves before that sends
+   * its first clients away.
+   */
+  async loaded(): Promise<void> {
+    await this.#patiently(Promise.all([...this.#shards.values()].map(shard => shard.loaded)))
+  }
+
+  /**
    * Refuses everything from now on, and whoever is parked; what is decided is still answered. Closed
    * connections mean nothing any more: their members come back after the restart.
    */
@@ -126,12 +138,17 @@ export class GroupCoordinator {
    */
   async coordinatorOf(groupId: string, deadlineMs: number): Promise<number> {
     const { partitions } = await this.topic.ready(deadlineMs)
-    const { leader } = partitions[partitionOf(groupId, partitions.length)]!
+    const index = partitionOf(groupId, partitions.length)
+    const { leader } = partitions[index]!
     if (leader === null || this.#isStopped) throw new KafkaError('COORDINATOR_NOT_AVAILABLE')
+    // Told too early, the client would be refused and come back later than it could.
+    const shard = this.#shards.get(index)
+    if (shard !== undefined) await this.#patiently(shard.loaded)
     return leader[0]
   }
 
-  joinGroup(command: Said<JoinGroup>, caller: Caller): Promise<JoinAnswer> {
+  async joinGroup(command: Said<JoinGroup>, caller: Caller): Promise<JoinAnswer> {
+    refuseEmpty(command.groupId)
     const { connection, clientId, clientHost } = caller
     const newMemberId = `${clientId}-${randomUuid(this.#io.random)}`
     const join = { ...command, connection, clientId, clientHost, newMemberId }
@@ -140,14 +157,16 @@ export class GroupCoordinator {
     )
   }
 
-  syncGroup(command: Said<SyncGroup>, caller: Caller): Promise<Synced> {
+  async syncGroup(command: Said<SyncGroup>, caller: Caller): Promise<Synced> {
+    refuseEmpty(command.groupId)
     const sync = { ...command, connection: caller.connection }
     return this.#asMember(command.groupId, caller, (state, times, waiter) =>
       state.syncGroup(sync, times, waiter),
     )
   }
 
-  heartbeat(command: Said<Heartbeat>, caller: Caller): Promise<void> {
+  async heartbeat(command: Said<Heartbeat>, caller: Caller): Promise<void> {
+    refuseEmpty(command.groupId)
     const heartbeat = { ...command, connection: caller.connection }
     return this.#asMember(command.groupId, caller, (state, times, waiter) =>
       state.heartbeat(heartbeat, times, waiter),
@@ -161,7 +180,8 @@ export class GroupCoordinator {
     )
   }
 
-  leaveGroup(command: LeaveGroup, caller: Caller): Promise<Left> {
+  async leaveGroup(command: LeaveGroup, caller: Caller): Promise<Left> {
+    refuseEmpty(command.groupId)
     return this.#run(command.groupId, caller, (state, times, waiter) =>
       state.leaveGroup(command, times, waiter),
     )
@@ -173,7 +193,8 @@ export class GroupCoordinator {
     )
   }
 
-  deleteOffsets(command: DeleteOffsets, caller: Caller): Promise<PartitionResults> {
+  async deleteOffsets(command: DeleteOffsets, caller: Caller): Promise<PartitionResults> {
+    refuseEmpty(command.groupId)
     return this.#run(command.groupId, this.#inTime(caller), (state, times, waiter) =>
       state.deleteOffsets(command, times, waiter),
     )
@@ -243,6 +264,12 @@ export class GroupCoordinator {
     const shard = index === undefined ? undefined : this.#shards.get(index)
     if (shard === undefined) throw new KafkaError('NOT_COORDINATOR')
     return shard.run(decide, deadlineMs)
+  }
+
+  async #patiently(loaded: Promise<unknown>): Promise<void> {
+    const { clock } = this.#io
+    // Nothing fails here but the patience.
+    await within(clock, loaded, clock.monotonicMs() + loadPatienceMs).catch(() => {})
   }
 
   #refuseWhenStopped(): void {
@@ -323,6 +350,11 @@ export class GroupCoordinator {
       shard.tell((state, times) => state.topicsDeleted(names, times))
     }
   }
+}
+
+/** As Kafka, which takes an empty id where only offsets are committed or looked at. */
+function refuseEmpty(groupId: string): void {
+  if (groupId === '') throw new KafkaError('INVALID_GROUP_ID')
 }
 
 /** The partition that a group id belongs to: Java's hash of the string, its absolute value. */
