@@ -80,6 +80,18 @@ export function plural(count: number, word: string): string {
   return `${countText(count)} ${word}${count === 1 ? '' : 's'}`
 }
 
+/** Words in lines that fit beside `indent` columns in the terminal; 80 where there is none. */
+export function wrapped(text: string, indent: number): string[] {
+  const width = Math.max(20, Math.min(process.stdout.columns ?? 80, 100) - indent)
+  const lines: string[] = []
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1)
+    if (last === undefined || last.length + 1 + word.length > width) lines.push(word)
+    else lines[lines.length - 1] = `${last} ${word}`
+  }
+  return lines
+}
+
 /** What lasts less says nothing while it lasts. */
 const quietMs = 1000
 const redrawMs = 200

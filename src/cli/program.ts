@@ -6,6 +6,7 @@ import { softwareVersion } from '../base/version.ts'
 import { type Command, CommanderError, collect, command, examples, whole } from './command.ts'
 import { completion, suggestions } from './completion-command.ts'
 import { configs } from './configs-command.ts'
+import { doctor } from './doctor-command.ts'
 import { Failure } from './failure.ts'
 import { groups } from './groups-command.ts'
 import { consume, produce } from './records-command.ts'
@@ -43,6 +44,7 @@ function program(): Command {
   root.addCommand(consume())
   root.addCommand(groups())
   root.addCommand(configs())
+  root.addCommand(doctor())
   root.addCommand(log())
   root.addCommand(completion())
   root.addCommand(suggestions(), { hidden: true })
