@@ -63,6 +63,7 @@ export class Act {
   close(): void {
     this.#watching = false
     this.#show()
+    this.#settings.screen.keep([])
   }
 
   /** A line for people: what happened, and when. */

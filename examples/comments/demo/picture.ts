@@ -75,17 +75,18 @@ function frame(lines: readonly Line[], index: number, isLast: boolean): string {
 function row(line: Line, index: number): string {
   const y = (index + 1) * lineHeight
   let column = 1
-  return line
-    .map(([text, style]) => {
-      const start = column + (text.length - text.trimStart().length)
-      const shown = text.trim()
-      column += text.length
-      if (shown === '') return ''
-      const x = (start * cellWidth).toFixed(1)
-      const length = (shown.length * cellWidth).toFixed(1)
-      return `<text x="${x}" y="${y}" class="${style}" textLength="${length}" lengthAdjust="spacingAndGlyphs">${escaped(shown)}</text>\n`
-    })
-    .join('')
+  const pieces: string[] = []
+  for (const [text, style] of line) {
+    for (const { 0: words, index: at } of text.matchAll(/\S+(?: \S+)*/g)) {
+      const x = ((column + at) * cellWidth).toFixed(1)
+      const length = (words.length * cellWidth).toFixed(1)
+      pieces.push(
+        `<text x="${x}" y="${y}" class="${style}" textLength="${length}" lengthAdjust="spacingAndGlyphs">${escaped(words)}</text>\n`,
+      )
+    }
+    column += text.length
+  }
+  return pieces.join('')
 }
 
 function escaped(text: string): string {

@@ -54,7 +54,7 @@ export class Screen {
   #styled(line: Line): string {
     return line
       .map(([text, style]) =>
-        style === 'plain' ? text : styleText(style, text, { stream: this.#stream }),
+        style === 'plain' || text === '' ? text : styleText(style, text, { stream: this.#stream }),
       )
       .join('')
   }
