@@ -41,8 +41,10 @@ _ottla() {
     about="${'$'}{value//:/\\:}:$about"
     if [[ $value == *= ]]; then open+=("$about"); else whole+=("$about"); fi
   done < <("${'$'}{words[1]}" __complete "${'$'}{(j: :)words[1,CURRENT]}" 2>/dev/null)
-  _describe ottla whole
-  _describe ottla open -S ''
+  local offered=1
+  _describe ottla whole && offered=0
+  _describe ottla open -S '' && offered=0
+  return offered
 }
 compdef _ottla ottla
 `,

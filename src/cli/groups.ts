@@ -13,7 +13,16 @@ import {
 import { errors, KafkaError } from '../protocol/errors.ts'
 import { type BootstrapOptions, withCluster } from './bootstrap.ts'
 import { Failure } from './failure.ts'
-import { type Column, plural, print, printJson, styled, table, waitingFor } from './output.ts'
+import {
+  type Column,
+  plural,
+  print,
+  printable,
+  printJson,
+  styled,
+  table,
+  waitingFor,
+} from './output.ts'
 import { offsetsAt, partitionKey } from './partition-offsets.ts'
 
 interface ListOptions extends BootstrapOptions {
@@ -151,7 +160,7 @@ function text(group: Described, withMembers: boolean): string {
     plural(group.members.length, 'member'),
     `coordinator ${id} (${host}:${port})`,
   ]
-  const head = `${styled('bold', group.group)}  ${styled('dim', facts.join(', '))}\n`
+  const head = `${styled('bold', printable(group.group))}  ${styled('dim', printable(facts.join(', ')))}\n`
   if (withMembers) return head + membersTable(group.members)
   if (group.partitions.length === 0) return `${head}It has committed no offsets.\n`
   const unknown = group.partitions.filter(({ lag }) => lag === undefined).length

@@ -34,7 +34,7 @@ export interface Column {
 
 /** Columns as wide as their widest cell, two spaces between, titles dimmed. No lines around. */
 export function table(columns: readonly Column[], rows: readonly (readonly unknown[])[]): string {
-  const cells = rows.map(row => row.map(cell => String(cell)))
+  const cells = rows.map(row => row.map(cell => printable(String(cell))))
   const widths = columns.map(({ title }, index) =>
     cells.reduce((width, row) => Math.max(width, (row[index] ?? '').length), title.length),
   )
@@ -48,6 +48,11 @@ export function table(columns: readonly Column[], rows: readonly (readonly unkno
       .trimEnd()
   const titles = styled('dim', line(columns.map(column => column.title)))
   return `${[titles, ...cells.map(line)].join('\n')}\n`
+}
+
+/** Foreign text without what could move the cursor or change colours: names of groups and clients. */
+export function printable(text: string): string {
+  return text.replace(/\p{Cc}/gu, '?')
 }
 
 const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
