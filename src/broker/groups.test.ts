@@ -7,6 +7,10 @@ import {
   findCoordinatorResponse,
 } from '../protocol/messages/find-coordinator.ts'
 import { heartbeatRequest, heartbeatResponse } from '../protocol/messages/heartbeat.ts'
+import {
+  incrementalAlterConfigsRequest,
+  incrementalAlterConfigsResponse,
+} from '../protocol/messages/incremental-alter-configs.ts'
 import { joinGroupRequest, joinGroupResponse } from '../protocol/messages/join-group.ts'
 import { listGroupsRequest, listGroupsResponse } from '../protocol/messages/list-groups.ts'
 import { metadataRequest, metadataResponse } from '../protocol/messages/metadata.ts'
@@ -151,6 +155,27 @@ test('the member of a connection that closes leaves after the grace time', () =>
     assert.equal(await phaseOf(watcher), 'Stable')
     await world.sleep(400)
     assert.equal(await phaseOf(watcher), 'Empty')
+    await broker.close()
+  }))
+
+test('the grace time can be changed while the broker runs', () =>
+  simulated().run(async world => {
+    const broker = await start(world)
+    const [consumer, watcher] = [client(world), client(world)]
+    await find(consumer)
+    await enter(consumer)
+    const change = { name: 'group.disconnect.grace.ms', configOperation: 0, value: '-1' }
+    const resources = [{ resourceType: 4, resourceName: '', configs: [change] }]
+    const request = { resources, validateOnly: false }
+    const { responses } = await watcher.call(
+      incrementalAlterConfigsRequest,
+      incrementalAlterConfigsResponse,
+      request,
+    )
+    assert.equal(responses[0]!.errorCode, 0)
+    consumer.close()
+    await world.sleep(5000)
+    assert.equal(await phaseOf(watcher), 'Stable')
     await broker.close()
   }))
 

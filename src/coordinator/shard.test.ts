@@ -363,7 +363,7 @@ test('a record that cannot be read takes this shard alone out of service, with a
     const shard = bench.shard()
     await world.sleep(100)
     await assert.rejects(read(shard, 'a'), {
-      error: 'COORDINATOR_NOT_AVAILABLE',
+      error: 'NOT_COORDINATOR',
       message: /record at offset 1 cannot be applied/,
     })
     const lines = world.reported.filter(({ level }) => level === 'error')

@@ -3,7 +3,8 @@
  *
  * Load: what the leader's log held when the leadership began has to be replicated, then it is read
  * piece by piece and applied; between pieces, and within long ones, other work gets its turn. Until
- * then every command is refused with COORDINATOR_LOAD_IN_PROGRESS.
+ * then every command is refused with COORDINATOR_LOAD_IN_PROGRESS; with NOT_COORDINATOR, as in Kafka,
+ * once that failed: it is tried again from time to time, and other partitions are served meanwhile.
  *
  * A command decides, its records are appended and applied, all without an `await`; its answers, also
  * those that only read, are given when everything appended so far is replicated. So nobody is told
@@ -294,7 +295,7 @@ export class Shard<Record, State extends ShardState<Record>> {
     if (this.#state === undefined) {
       const damage = this.#damage
       if (damage === undefined) throw new KafkaError('COORDINATOR_LOAD_IN_PROGRESS')
-      throw new KafkaError('COORDINATOR_NOT_AVAILABLE', `it cannot be loaded: ${damage.message}`)
+      throw new KafkaError('NOT_COORDINATOR', `it cannot be loaded: ${damage.message}`)
     }
     try {
       if (this.partition.servingEpoch() === this.leaderEpoch) return this.#state

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import type { GroupConfig } from '../../config/group-config.ts'
 import { config as logConfig } from '../../log/fixture.ts'
 import { LogDirectory } from '../../log/log-directory.ts'
+import { buildBatch } from '../../protocol/records/build.ts'
 import { lastRun } from '../../replica/last-run.ts'
 import { Replicas } from '../../replica/replicas.ts'
 import { ClusterNode } from '../../sim/cluster-node.ts'
@@ -306,6 +307,42 @@ test('when the topic of the groups is deleted they are gone, and it is made anew
     assert.equal(await patiently(world, () => machine.committed()), undefined)
     await machine.commit(1)
     assert.equal(await machine.committed(), 1)
+  }))
+
+test('compressed records are read again', () =>
+  simulated().run(async world => {
+    const first = await Machine.start(world)
+    first.config = { ...groupConfig, compression: 'gzip' }
+    await first.ready()
+    await patiently(world, () => first.commit(7))
+    await first.stop()
+    const second = await Machine.start(world)
+    assert.equal(await patiently(world, () => second.committed()), 7)
+    await second.stop()
+  }))
+
+test('a shard that cannot be loaded does not take the others out of service', () =>
+  simulated().run(async world => {
+    const machine = await Machine.start(world)
+    await machine.ready()
+    await patiently(world, () => machine.commit(1, 'a'))
+    await machine.commit(1, 'b')
+    const damaged = machine.replicas.leader('__consumer_offsets', partitionOf('a', 4))
+    // An offset key of a known kind that ends in the middle of its group id.
+    const records = [{ key: Buffer.from([0, 1, 0, 9, 1]), value: 'v', timestamp: 0 }]
+    damaged.append(buildBatch({}, records), -1)
+    await machine.stop()
+    const next = await Machine.start(world)
+    await next.ready('b')
+    assert.equal(await patiently(world, () => next.committed('b')), 1)
+    const refused = patiently(world, () => next.committed('a'))
+    await assert.rejects(refused, { error: 'NOT_COORDINATOR', message: /offset 1 / })
+    const listed = await next.groups.listGroups({ phases: [], types: [] }, next.caller())
+    assert.deepEqual(
+      listed.map(({ groupId }) => groupId),
+      ['b'],
+    )
+    await next.stop()
   }))
 
 test('groups of all shards are listed', () =>

@@ -212,15 +212,20 @@ export class GroupCoordinator {
     )
   }
 
-  /** Of all shards here. Throws COORDINATOR_LOAD_IN_PROGRESS while one of them is loaded. */
+  /**
+   * Of all shards here. Throws COORDINATOR_LOAD_IN_PROGRESS while one of them is loaded; one that
+   * cannot be loaded, or has left, is passed over (as in Kafka).
+   */
   async listGroups(command: ListGroups, { deadlineMs }: Caller): Promise<readonly ListedGroup[]> {
     this.#refuseWhenStopped()
+    const list: Decide<GroupRecord, GroupsState, readonly ListedGroup[]> = (state, times, waiter) =>
+      state.listGroups(command, times, waiter)
     const lists = await Promise.all(
       [...this.#shards.values()].map(shard =>
-        shard.run<readonly ListedGroup[]>(
-          (state, times, waiter) => state.listGroups(command, times, waiter),
-          deadlineMs,
-        ),
+        shard.run(list, deadlineMs).catch((error: unknown) => {
+          if (error instanceof KafkaError && error.error === 'NOT_COORDINATOR') return []
+          throw error
+        }),
       ),
     )
     return lists.flat()
