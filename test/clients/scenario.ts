@@ -92,6 +92,19 @@ export async function until(what: string, done: () => boolean): Promise<void> {
   }
 }
 
+/** Checks again and again until it holds, or throws why not at the deadline. */
+export async function eventually(check: () => Promise<void>): Promise<void> {
+  const end = performance.now() + deadlineMs
+  for (;;) {
+    try {
+      return await check()
+    } catch (error) {
+      if (performance.now() > end) throw error
+      await delay(5)
+    }
+  }
+}
+
 /** The same messages for the same topic in every run: half with one of ten keys. */
 function messagesOf(topic: string, firstTime: number): Message[] {
   return Array.from({ length: 300 }, (_, i) => ({
@@ -167,16 +180,7 @@ class Scenario {
    *  earlier sends some partitions twice. */
   async #create(topic: string): Promise<void> {
     assert.equal(await this.#client.create(topic), true, `${topic} exists`)
-    const end = performance.now() + deadlineMs
-    for (;;) {
-      try {
-        assert.deepEqual(await this.#client.ends(topic), [0, 0, 0])
-        return
-      } catch (error) {
-        if (performance.now() > end) throw error
-        await delay(5)
-      }
-    }
+    await eventually(async () => assert.deepEqual(await this.#client.ends(topic), [0, 0, 0]))
   }
 
   /** Everything in a topic now: at least so many. */

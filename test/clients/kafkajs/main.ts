@@ -12,7 +12,7 @@ import kafkajs from 'kafkajs'
 // @ts-expect-error it has no types
 import snappy from 'kafkajs-snappy'
 import { compressFrame, decompressFrame } from 'lz4-napi'
-import { type Adapter, type Found, type Member, show, until } from '../scenario.ts'
+import { type Adapter, eventually, type Found, type Member, show, until } from '../scenario.ts'
 import { runtime, shown, version } from '../shown.ts'
 
 const { AssignerProtocol, CompressionCodecs, CompressionTypes, ConfigResourceTypes } = kafkajs
@@ -247,7 +247,7 @@ async function topics(): Promise<void> {
     await admin.createPartitions({ topicPartitions: [{ topic, count: 4 }] })
     assert.deepEqual(await client.partitionsOf(topic), [0, 1, 2, 3])
     await admin.deleteTopics({ topics: [topic] })
-    assert.ok(!(await admin.listTopics()).includes(topic))
+    await eventually(async () => assert.ok(!(await admin.listTopics()).includes(topic)))
   })
 }
 
