@@ -85,7 +85,7 @@ final class Groups {
   }
 
   /** Waits until a value is as expected; fails with what it is instead. */
-  private static <T> void until(Supplier<T> actual, T expected, String what) throws Exception {
+  static <T> void until(Supplier<T> actual, T expected, String what) throws Exception {
     long deadline = System.nanoTime() + JavaClient.WAIT.toNanos();
     while (!expected.equals(actual.get())) {
       if (System.nanoTime() > deadline) Shown.same(expected, actual.get(), what);

@@ -142,7 +142,16 @@ final class JavaClient {
     create(topic, 1);
     List<Message> messages = messages(topic, COUNT);
     List<RecordMetadata> acknowledged = produce(topic, messages, settings);
-    if (!"0".equals(settings.get("acks"))) {
+    if ("0".equals(settings.get("acks"))) { // nobody says when the broker has them
+      TopicPartition partition = new TopicPartition(topic, 0);
+      Groups.until(() -> {
+        try {
+          return offset(partition, OffsetSpec.latest());
+        } catch (Exception error) {
+          throw new AssertionError(error);
+        }
+      }, (long) COUNT, "end of " + topic);
+    } else {
       for (int i = 0; i < COUNT; i++) {
         Shown.same((long) i, acknowledged.get(i).offset(), "acknowledged offset of message " + i);
       }
@@ -346,8 +355,10 @@ final class JavaClient {
   static void create(String topic, int partitions) throws Exception {
     get(admin.createTopics(List.of(new NewTopic(topic, partitions, (short) 1))).all());
     if (System.getenv("BOOTSTRAP") == null) return;
-    // Apache Kafka has no leaders yet when it answers; the admin client waits for them here.
-    for (int i = 0; i < partitions; i++) offset(new TopicPartition(topic, i), OffsetSpec.latest());
+    for (int i = 0; i < partitions; i++) { // Apache Kafka has no leaders yet when it answers
+      TopicPartition partition = new TopicPartition(topic, i);
+      soon(() -> Shown.same(0L, offset(partition, OffsetSpec.latest()), "end when new"));
+    }
   }
 
   static TopicDescription describe(String topic) throws Exception {
@@ -377,7 +388,7 @@ final class JavaClient {
       try {
         check.run();
         return;
-      } catch (AssertionError error) {
+      } catch (AssertionError | ExecutionException error) {
         if (System.getenv("BOOTSTRAP") == null || System.nanoTime() > deadline) throw error;
         Thread.sleep(50);
       }

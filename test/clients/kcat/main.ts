@@ -1,25 +1,19 @@
 /**
- * kcat (librdkafka): node kcat.ts BOOTSTRAP PREFIX TIME work|again
+ * kcat (librdkafka): node kcat/main.ts BOOTSTRAP PREFIX TIME work|again
  *
- * `work` produces into topics named after PREFIX and reads everything back; `again` only reads
- * back what `work` left there. kcat creates topics by producing into them; it has no use for TIME.
+ * kcat cannot administrate: topics of three partitions are created, and committed offsets looked
+ * up, by Ottla's own client. It cannot set timestamps either, so it has no use for TIME.
  */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { shown, version } from '../shown.ts'
+import { withCluster } from '../../../src/cli/bootstrap.ts'
+import { fetchOffsets } from '../../../src/client/groups.ts'
+import { createTopics } from '../../../src/client/topics.ts'
+import { absent, shown, version } from '../shown.ts'
+import { KcatMember, type KcatMessage, until } from './member.ts'
 
 const [bootstrap = '', prefix = '', , phase = ''] = process.argv.slice(2)
 const codecs = ['none', 'gzip', 'snappy', 'lz4', 'zstd']
-
-interface KcatMessage {
-  topic: string
-  partition: number
-  offset: number
-  ts: number
-  key: string | null
-  payload: string
-  headers?: string[]
-}
 
 /** A line of input: keyed when there is a tab in it, as `-K` splits it. */
 interface Line {
@@ -78,6 +72,71 @@ function holds(messages: KcatMessage[], topic: string, lines: Line[], firstOffse
   )
 }
 
+/** Three partitions: kcat -P creates topics with as many as the broker's default says. */
+async function create(topic: string): Promise<void> {
+  await withCluster({ bootstrap }, async cluster => {
+    const [made] = await createTopics(cluster, [{ name: topic, partitions: 3 }])
+    if (made?.error !== undefined) throw made.error
+    const topics = () => cluster.metadata([topic])
+    // Apache Kafka answers before the partitions have leaders.
+    while ((await topics()).topics[0]?.partitions.some(({ leaderId }) => leaderId < 0) !== false);
+  })
+}
+
+/** Message i goes to partition i % 3. */
+function produceInTurn(topic: string, text: string): string[] {
+  const lines = Array.from({ length: 300 }, (_, i) => `${text} ${i}`)
+  for (const p of [0, 1, 2]) {
+    const own = lines.filter((_, i) => i % 3 === p)
+    kcat(['-P', '-t', topic, '-p', String(p)], own.join('\n'))
+  }
+  return lines
+}
+
+async function committed(group: string): Promise<Record<number, number>> {
+  const offsets = await withCluster({ bootstrap }, cluster => fetchOffsets(cluster, group))
+  return Object.fromEntries(offsets.map(({ partition, offset }) => [partition, offset]))
+}
+
+const join = (topic: string, ...options: string[]) => new KcatMember(bootstrap, topic, ...options)
+
+/** All members hold something, and together each partition once. */
+function share(...members: KcatMember[]): Promise<void> {
+  const all = () => members.map(({ holds }) => holds)
+  return until(
+    () => all().every(holds => holds.length > 0) && all().flat().sort().join() === '0,1,2',
+    all,
+  )
+}
+
+/** Produces anew and waits until the members have read exactly that between them. */
+async function readTogether(topic: string, text: string, ...members: KcatMember[]): Promise<void> {
+  const lines = produceInTurn(topic, text)
+  const read = () =>
+    members.flatMap(member => member.read.filter(({ payload }) => payload.startsWith(text)))
+  await until(
+    () => read().length >= lines.length,
+    () => read().length,
+  )
+  assert.deepEqual(
+    read()
+      .map(({ payload }) => payload)
+      .sort(),
+    lines.sort(),
+  )
+}
+
+/** The offset of the first message of each partition. */
+function starts(messages: readonly KcatMessage[]): Record<number, number> {
+  return Object.fromEntries(
+    [...messages].reverse().map(({ partition, offset }) => [partition, offset]),
+  )
+}
+
+/** The partitions of key-0 … key-9 among three, as the Java client's murmur2 has them. */
+const javaHomes = [1, 0, 2, 2, 0, 2, 2, 1, 1, 0]
+const everyPartition = (offset: number) => ({ 0: offset, 1: offset, 2: offset })
+
 function topicOf(name: string): string {
   return `${prefix}-kcat-${name}`
 }
@@ -91,7 +150,7 @@ version(
 
 if (phase === 'work') {
   for (const codec of codecs) {
-    await shown(`produce and consume, ${codec}: keyed and unkeyed, in order`, () => {
+    await shown(`produce ${codec}`, () => {
       const topic = topicOf(codec)
       const lines = linesOf(topic)
       produce(topic, lines, '-z', codec)
@@ -108,13 +167,13 @@ if (phase === 'work') {
       holds(consume(topic, 'beginning'), topic, lines)
     })
   }
-  await shown('idempotent producer', () => {
+  await shown('idempotent', () => {
     const topic = topicOf('idempotent')
     const lines = linesOf(topic)
     produce(topic, lines, '-X', 'enable.idempotence=true', '-z', 'lz4')
     holds(consume(topic, 'beginning'), topic, lines)
   })
-  await shown('headers, null values, a message of 900 kB', () => {
+  await shown('headers', () => {
     const topic = topicOf('odd')
     const big = 'x'.repeat(900_000)
     kcat(['-P', '-t', topic, '-p', '0', '-H', 'trace=abc', '-H', 'empty='], 'with headers')
@@ -126,7 +185,7 @@ if (phase === 'work') {
     assert.equal(second?.payload, null)
     assert.equal(third?.payload, big)
   })
-  await shown('consume from an offset, from the tail, from a timestamp', () => {
+  await shown('timestamp', () => {
     const topic = topicOf('from')
     const lines = linesOf(topic)
     produce(topic, lines.slice(0, 300))
@@ -153,8 +212,74 @@ if (phase === 'work') {
   })
 }
 
+if (phase === 'work') {
+  absent('topic', 'it creates topics only by producing into them')
+  absent('list groups', 'it has no commands for groups')
+  absent('describe group', 'it has no commands for groups')
+  await shown('partitioner', async () => {
+    const topic = topicOf('partitioner')
+    await create(topic)
+    const lines = javaHomes.map((_, i) => `key-${i}\tvalue ${i}`).join('\n')
+    kcat(['-P', '-t', topic, '-K', '\t', '-X', 'partitioner=murmur2_random'], lines)
+    const found = kcat(['-C', '-t', topic, '-o', 'beginning', '-e', '-q', '-J', ...promptly])
+      .trim()
+      .split('\n')
+      .map((line): KcatMessage => JSON.parse(line))
+    const home = (i: number) => found.find(({ key }) => key === `key-${i}`)?.partition
+    assert.deepEqual(
+      javaHomes.map((_, i) => home(i)),
+      javaHomes,
+    )
+  })
+  const topic = topicOf('group')
+  const members: KcatMember[] = []
+  await shown('group of two', async () => {
+    await create(topic)
+    members.push(join(topic))
+    await share(...members)
+    members.push(join(topic))
+    await share(...members)
+    await readTogether(topic, 'for two', ...members)
+  })
+  await shown('leave', async () => {
+    await members.shift()?.close()
+    await share(...members)
+    await readTogether(topic, 'for one', ...members)
+  })
+  for (const member of members) await member.close()
+  await shown('commit', async () => {
+    const topic = topicOf('commit')
+    await create(topic)
+    produceInTurn(topic, 'first')
+    await join(topic, '-e').ended()
+    assert.deepEqual(await committed(topic), everyPartition(100))
+    produceInTurn(topic, 'second')
+    assert.deepEqual(await committed(topic), everyPartition(100))
+  })
+  await shown('resume', async () => {
+    await resumes(100)
+    produceInTurn(topicOf('commit'), 'third')
+  })
+}
+
+/**
+ * A member of the group of `commit` begins where it was committed, reads the 300 messages there
+ * are, and commits: kcat does whenever it ends.
+ */
+async function resumes(from: number): Promise<void> {
+  const member = join(topicOf('commit'), '-e')
+  await member.ended()
+  assert.deepEqual(starts(member.read), everyPartition(from))
+  assert.equal(member.read.length, 300)
+  assert.deepEqual(await committed(topicOf('commit')), everyPartition(from + 100))
+}
+
 if (phase === 'again') {
-  await shown('every topic, every message, in order', () => {
+  await shown('offsets kept', async () => {
+    assert.deepEqual(await committed(topicOf('commit')), everyPartition(200))
+  })
+  await shown('group resumes', () => resumes(200))
+  await shown('messages kept', () => {
     for (const name of [...codecs, 'acks-0', 'acks-1', 'acks-all', 'idempotent', 'from']) {
       const topic = topicOf(name)
       holds(consume(topic, 'beginning'), topic, linesOf(topic))
