@@ -215,9 +215,13 @@ export class GroupState {
     return topic => topics?.has(topic) ?? true
   }
 
-  /** The group goes with all that it holds. Throws NON_EMPTY_GROUP. */
-  delete({ records }: Turn): void {
+  /** The group goes with all that it holds, ids given away too. Throws NON_EMPTY_GROUP. */
+  delete(turn: Turn): void {
     if (this.phase !== 'Empty') throw new KafkaError('NON_EMPTY_GROUP')
+    const { records } = turn
+    for (const pending of this.#rebalance.membership.pending.values()) {
+      this.#rebalance.dropPending(turn, pending)
+    }
     for (const tombstone of this.offsets.tombstones(() => true)) records.push(tombstone)
     this.#bury(records)
   }

@@ -181,8 +181,10 @@ export class GroupsState implements ShardState<GroupRecord> {
   /** Throws GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP. */
   deleteGroup(groupId: string, times: Times, waiter: Waiter<void>): Decided {
     const turn = this.#turn(times)
-    this.#existing(groupId).delete(turn)
+    const group = this.#existing(groupId)
+    group.delete(turn)
     answer(turn, waiter, undefined)
+    this.#settle(turn, group)
     return turn
   }
 
