@@ -1,10 +1,10 @@
 /** `ottla configs …` */
 import type { Cluster } from '../client/cluster.ts'
 import {
-  alterConfigsOf,
+  alterConfigs,
   type Config,
   type ConfigResource,
-  describeConfigsOf,
+  describeConfigs,
 } from '../client/configs.ts'
 import { brokerKeys } from '../config/broker-keys.ts'
 import { configSource } from '../config/described.ts'
@@ -17,9 +17,9 @@ import { throwIfUnknown } from './topics.ts'
 
 type Kind = ConfigResource['kind']
 
-/** What Kafka's numbers of places are called here. */
-const sourceNames: Readonly<Record<number, string>> = {
-  [configSource.topic]: 'this topic',
+/** Where a value comes from. */
+export const sourceNames: Readonly<Record<number, string>> = {
+  [configSource.topic]: 'topic',
   [configSource.broker]: 'this broker',
   [configSource.allBrokers]: 'all brokers',
   [configSource.properties]: 'properties',
@@ -42,7 +42,7 @@ export async function describe(
     for (const [index, resource] of resources.entries()) {
       const configs = await waitingFor(
         `asking for the configs of ${title(resource)}`,
-        describeConfigsOf(cluster, resource),
+        describeConfigs(cluster, resource),
       )
       const shown = configs
         .filter(config => options.all || isChanged(resource.kind, config))
@@ -214,10 +214,10 @@ async function alter(
       resource.kind,
       resource.name === '' ? [] : [resource.name],
     )
-    const known = await waitingFor('asking for configs', describeConfigsOf(cluster, found!))
+    const known = await waitingFor('asking for configs', describeConfigs(cluster, found!))
     const before = new Map(known.map(config => [config.name, config]))
     for (const key of changes.keys()) throwIfFixed(resource, key, before)
-    await waitingFor('changing', alterConfigsOf(cluster, resource, changes))
+    await waitingFor('changing', alterConfigs(cluster, resource, changes))
     const rows = [...changes].map(([key, value]) => {
       const config = before.get(key)!
       const after = config.isSensitive ? '(secret)' : (value ?? inherited(resource, config))

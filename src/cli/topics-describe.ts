@@ -1,9 +1,10 @@
 /** `ottla topics describe`: partitions with offsets and sizes, and what was configured. */
 import type { Cluster, ClusterMetadata } from '../client/cluster.ts'
+import { type Config, describeTopicConfigs } from '../client/configs.ts'
 import { replicaSizes } from '../client/log-dirs.ts'
-import { describeConfigs, type TopicConfig } from '../client/topics.ts'
 import { configSource } from '../config/described.ts'
 import { type BootstrapOptions, orThrow, withCluster } from './bootstrap.ts'
+import { sourceNames } from './configs.ts'
 import { type Column, countText, plural, print, printJson, styled, table } from './output.ts'
 import { Sizes, sizeText } from './sizes.ts'
 import { byName, throwIfUnknown } from './topics.ts'
@@ -30,16 +31,7 @@ interface Description {
   readonly name: string
   readonly topicId: string
   readonly partitions: readonly PartitionRow[]
-  readonly configs: readonly TopicConfig[]
-}
-
-/** Where a value comes from. */
-const sources: Readonly<Record<number, string>> = {
-  [configSource.topic]: 'topic',
-  [configSource.broker]: 'this broker',
-  [configSource.allBrokers]: 'all brokers',
-  [configSource.properties]: 'properties',
-  [configSource.default]: 'default',
+  readonly configs: readonly Config[]
 }
 
 /** Names none: all topics but internal ones. */
@@ -52,7 +44,7 @@ export async function describe(names: readonly string[], options: DescribeOption
       await print('No topics yet: `ottla topics create NAME` makes one.\n')
     }
     const [configs, sizes] = await Promise.all([
-      describeConfigs(
+      describeTopicConfigs(
         cluster,
         topics.map(topic => topic.name!),
       ),
@@ -145,25 +137,25 @@ function describeText({ name, topicId, partitions, configs }: Description): stri
 }
 
 /** Values that differ from Kafka's and Ottla's own are marked, with where they were set. */
-function configsText(configs: readonly TopicConfig[]): string {
+function configsText(configs: readonly Config[]): string {
   if (configs.length === 0) return ''
   const rows = configs.map(config => [
     `${isChanged(config) ? '*' : ' '} ${config.name}`,
     config.isSensitive ? '(secret)' : (config.value ?? ''),
-    sources[config.configSource] ?? '',
+    sourceNames[config.configSource] ?? '',
   ])
   return table([{ title: '  CONFIG' }, { title: 'VALUE' }, { title: 'SOURCE' }], rows)
 }
 
 /** Set somewhere, be it on the topic or on the brokers. */
-function isChanged(config: TopicConfig): boolean {
+function isChanged(config: Config): boolean {
   return config.configSource !== configSource.default
 }
 
 function plainDescription({ configs, ...description }: Description): object {
   const named = configs.map(config => [
     config.name,
-    { value: config.value, source: sources[config.configSource], isChanged: isChanged(config) },
+    { value: config.value, source: sourceNames[config.configSource], isChanged: isChanged(config) },
   ])
   return { ...description, configs: Object.fromEntries(named) }
 }

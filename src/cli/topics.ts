@@ -1,8 +1,8 @@
 /** `ottla topics …`, but for describe. */
 import { type ClusterMetadata, refused } from '../client/cluster.ts'
+import { alterConfigs } from '../client/configs.ts'
 import { replicaSizes } from '../client/log-dirs.ts'
 import {
-  alterConfigs,
   createPartitions,
   createTopics,
   deleteTopics,
@@ -112,7 +112,7 @@ export async function alter(name: string, options: AlterOptions): Promise<void> 
     throw new Failure('nothing to change: give --config, --unset or --partitions')
   }
   await withCluster(options, async cluster => {
-    if (changes.size > 0) await alterConfigs(cluster, name, changes)
+    if (changes.size > 0) await alterConfigs(cluster, { kind: 'topic', name }, changes)
     if (options.partitions !== undefined) {
       await createPartitions(cluster, name, options.partitions)
     }

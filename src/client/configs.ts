@@ -26,7 +26,7 @@ export type Config = Incoming<typeof describeConfigsResponse>['results'][number]
 const kinds = { topic: 2, broker: 4 } as const
 
 /** All configs of a topic or broker, set or default, with synonyms and documentation. Throws KafkaError. */
-export async function describeConfigsOf(
+export async function describeConfigs(
   cluster: Cluster,
   resource: ConfigResource,
 ): Promise<readonly Config[]> {
@@ -52,8 +52,24 @@ export async function describeConfigsOf(
   return result!.configs
 }
 
+/** The same of several topics at once, by name; without synonyms and documentation. */
+export async function describeTopicConfigs(
+  cluster: Cluster,
+  names: readonly string[],
+): Promise<Map<string, readonly Config[]>> {
+  const answer = await cluster.call(describeConfigsRequest, describeConfigsResponse, {
+    resources: names.map(resourceName => ({
+      resourceType: kinds.topic,
+      resourceName,
+      configurationKeys: null,
+    })),
+  })
+  for (const result of answer.results) throwIfRefused(result)
+  return new Map(answer.results.map(({ resourceName, configs }) => [resourceName, configs]))
+}
+
 /** Sets configs, or with null takes one back to its default; all of them or none. Throws KafkaError. */
-export async function alterConfigsOf(
+export async function alterConfigs(
   cluster: Cluster,
   resource: ConfigResource,
   changes: ReadonlyMap<string, string | null>,
