@@ -18,7 +18,7 @@ import { offsetCommitRequest, offsetCommitResponse } from '../protocol/messages/
 import { offsetFetchRequest, offsetFetchResponse } from '../protocol/messages/offset-fetch.ts'
 import { syncGroupRequest, syncGroupResponse } from '../protocol/messages/sync-group.ts'
 import { buildBatch } from '../protocol/records/build.ts'
-import { simulated, type World } from '../sim/world.ts'
+import { simulated, World } from '../sim/world.ts'
 import { Broker } from './broker.ts'
 
 const [host, port, groupId] = ['broker', 9092, 'g']
@@ -32,23 +32,28 @@ function client(world: World, timeoutMs = 30_000): Cluster {
   return new Cluster(world.io('client'), { bootstrap: [{ host, port }], timeoutMs })
 }
 
-async function find(cluster: Cluster): Promise<void> {
-  const body = { keyType: 0, coordinatorKeys: [groupId] }
+async function find(cluster: Cluster, id = groupId): Promise<void> {
+  const body = { keyType: 0, coordinatorKeys: [id] }
   const answer = await cluster.call(findCoordinatorRequest, findCoordinatorResponse, body)
   assert.equal(answer.coordinators[0]!.errorCode, 0)
   assert.equal(answer.coordinators[0]!.nodeId, 1)
 }
 
 /** Answers the error code. */
-async function commit(cluster: Cluster, topicId: string, committedOffset: number): Promise<number> {
+async function commit(
+  cluster: Cluster,
+  topicId: string,
+  committedOffset: number,
+  id = groupId,
+): Promise<number> {
   const partitions = [{ partitionIndex: 0, committedOffset, committedMetadata: '' }]
-  const body = { groupId, topics: [{ topicId, partitions }] }
+  const body = { groupId: id, topics: [{ topicId, partitions }] }
   const answer = await cluster.call(offsetCommitRequest, offsetCommitResponse, body)
   return answer.topics[0]!.partitions[0]!.errorCode
 }
 
-async function committed(cluster: Cluster): Promise<number | undefined> {
-  const body = { groups: [{ groupId, topics: null }], requireStable: false }
+async function committed(cluster: Cluster, id = groupId): Promise<number | undefined> {
+  const body = { groups: [{ groupId: id, topics: null }], requireStable: false }
   const { groups } = await cluster.call(offsetFetchRequest, offsetFetchResponse, body)
   assert.equal(groups[0]!.errorCode, 0)
   return groups[0]!.topics[0]?.partitions[0]?.committedOffset
@@ -109,6 +114,57 @@ test('a commit that is acknowledged while the broker stops is there afterwards',
     assert.ok(last !== undefined && last >= Math.max(...acknowledged), `${last}`)
     await next.close()
   }))
+
+for (const seed of [1, 2, 3]) {
+  test(`whatever happens to the broker, no acknowledged commit is lost: seed ${seed}`, () =>
+    new World(seed).run(async world => {
+      const synced = { 'log.flush.interval.messages': '1', 'offsets.topic.num.partitions': '3' }
+      const random = world.random('groups')
+      let broker = await start(world, synced)
+      const topicId = await create(client(world), 'orders')
+      /** The last offset that each group tried to commit, and the last one acknowledged. */
+      const progress = Array.from({ length: 3 }, (_, i) => ({ id: `g${i}`, tried: 0, done: 0 }))
+      for (let round = 0; round < 6; round++) {
+        let isOver = false
+        const work = progress.map(async group => {
+          const cluster = client(world, 2000)
+          await find(cluster, group.id).catch(() => {})
+          while (!isOver) {
+            const offset = ++group.tried
+            const error = await commit(cluster, topicId, offset, group.id).catch(() => -1)
+            if (error === 0) group.done = offset
+            else await world.sleep(50)
+          }
+          cluster.close()
+        })
+        await world.sleep(20 + random.below(100))
+        if (random.below(3) === 0) {
+          const isFull = (path: string) => path.includes('__consumer_offsets')
+          world.disk(host).fault = (operation, path) =>
+            operation === 'write' && isFull(path) ? 'ENOSPC' : undefined
+          await world.sleep(random.below(100))
+          world.disk(host).fault = undefined
+          await world.sleep(random.below(1500))
+        }
+        const end = random.below(3)
+        if (end === 0) await broker.close()
+        else if (end === 1) world.kill(host)
+        else world.powerLoss(host)
+        isOver = true
+        broker = await start(world, synced)
+        await Promise.all(work)
+        for (const { id, tried, done } of progress) {
+          const found = (await committed(client(world), id)) ?? 0
+          assert.ok(found >= done && found <= tried, `${id}: ${done} ≤ ${found} ≤ ${tried}`)
+        }
+      }
+      assert.ok(
+        progress.every(({ done }) => done > 50),
+        'commits were acknowledged',
+      )
+      await broker.close()
+    }))
+}
 
 test('a member is in its group as before after a graceful restart, and after a kill', () =>
   simulated().run(async world => {
