@@ -48,20 +48,15 @@ export class Act {
     this.#later = settings.kind === 'events' ? ['search'] : []
   }
 
-  /** Draws, and asks the broker how far the groups are, until `close`. */
-  async watch(): Promise<void> {
-    while (this.#watching) {
-      const { positions } = this.#settings
-      if (positions !== undefined) {
-        for (const name of this.#names) this.#backlogs.set(name, await positions.backlog(name))
-      }
-      if (this.#watching) this.#show()
-      await sleep(drawMs)
-    }
-  }
-
-  close(): void {
-    this.#watching = false
+  /**
+   * Lets the users submit all comments, and plays the scenes meanwhile; `answered` resolves when
+   * each comment has its answer. Draws all the time.
+   */
+  async play(users: Running, scenes: (answered: Promise<void>) => Promise<void>): Promise<void> {
+    const played = scenes(this.#burst(users)).finally(() => {
+      this.#watching = false
+    })
+    await Promise.all([played, this.#watch()])
     this.#show()
     this.#settings.screen.keep([])
   }
@@ -71,20 +66,6 @@ export class Act {
     const line = `${clock(performance.now() - this.#startMs)}  ${text}`
     this.#news.push(line)
     if (!this.#settings.screen.live) console.log(line)
-  }
-
-  /** Lets the users submit all comments; resolves when each has an answer. */
-  async burst(users: Running): Promise<void> {
-    this.#startMs = performance.now()
-    await new Promise<void>(resolve => {
-      users.child.on('message', (progress: Progress) => {
-        this.#submitted = progress.submitted
-        this.#errors += progress.errors
-        this.latencies.add(progress.latenciesMs)
-        if (progress.done) resolve()
-      })
-    })
-    this.#answeredAfterMs = performance.now() - this.#startMs
   }
 
   /** In the middle of the burst, `kill`; then `restart`. */
@@ -138,6 +119,31 @@ export class Act {
       if (now !== before) movedMs = performance.now()
       if (performance.now() - movedMs > stalledMs) throw new Error(`nothing moves: ${now}`)
       before = now
+      await sleep(drawMs)
+    }
+  }
+
+  async #burst(users: Running): Promise<void> {
+    this.#startMs = performance.now()
+    await new Promise<void>(resolve => {
+      users.child.on('message', (progress: Progress) => {
+        this.#submitted = progress.submitted
+        this.#errors += progress.errors
+        this.latencies.add(progress.latenciesMs)
+        if (progress.done) resolve()
+      })
+    })
+    this.#answeredAfterMs = performance.now() - this.#startMs
+  }
+
+  /** Draws, and asks the broker how far the groups are. */
+  async #watch(): Promise<void> {
+    while (this.#watching) {
+      const { positions } = this.#settings
+      if (positions !== undefined) {
+        for (const name of this.#names) this.#backlogs.set(name, await positions.backlog(name))
+      }
+      if (this.#watching) this.#show()
       await sleep(drawMs)
     }
   }

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 
 const example = join(import.meta.dirname, '..')
 const leash = new URL('leash.ts', import.meta.url).href
-const readyWithinMs = 30_000
+const readyWithinMs = 60_000
 
 export interface Command {
   readonly name: string

@@ -50,6 +50,7 @@ export async function runDemo(argv: string[]): Promise<number> {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
       process.on(signal, () => resolve(128 + constants.signals[signal]))
     }
+    process.stdout.on('error', () => resolve(1)) // nobody reads on
   })
   try {
     const code = await Promise.race([play(stage), stage.processes.failed, stopped])
@@ -128,19 +129,17 @@ async function withEvents(stage: Stage): Promise<{ outcome: Outcome; inBroker: n
   const databases = new Databases(data)
   const act = new Act({ ...settings(stage, 'events', total, databases), positions })
   const users = await startUsers(stage, web, total)
-  const watching = act.watch()
-  const answered = act.burst(users)
-  await act.accident(
-    () => processes.kill(moderation),
-    () => service(victim),
-  )
-  await answered
-  act.tell('every comment is answered; the services go on at their own pace')
-  await act.drained()
-  await act.join('search', () => service('search'))
-  act.tell(`search finds the word “broker” in ${count(databases.found('broker'))} comments`)
-  act.close()
-  await watching
+  await act.play(users, async answered => {
+    await act.accident(
+      () => processes.kill(moderation),
+      () => service(victim),
+    )
+    await answered
+    act.tell('every comment is answered; the services go on at their own pace')
+    await act.drained()
+    await act.join('search', () => service('search'))
+    act.tell(`search finds the word “broker” in ${count(databases.found('broker'))} comments`)
+  })
   const inBroker = await positions.stored()
   await positions.close()
   databases.close()
@@ -174,15 +173,13 @@ async function withDirectCalls(stage: Stage, events: Outcome): Promise<Outcome> 
   const databases = new Databases(data)
   const act = new Act(settings(stage, 'direct', total, databases))
   const users = await startUsers(stage, web, total)
-  const watching = act.watch()
-  const answered = act.burst(users)
-  await act.accident(
-    () => processes.kill(services[1]!),
-    () => service(victim, new URL(urls[1]!).port),
-  )
-  await answered
-  act.close()
-  await watching
+  await act.play(users, async answered => {
+    await act.accident(
+      () => processes.kill(services[1]!),
+      () => service(victim, new URL(urls[1]!).port),
+    )
+    await answered
+  })
   const outcome = act.outcome()
   databases.close()
   await processes.killAll()
@@ -267,14 +264,16 @@ function verdict(wrong: readonly string[], events: Outcome, direct: Outcome): Li
     direct.total < events.total
       ? [[[` Direct calls: a sample of ${count(direct.total)}, to end within two minutes.`, 'dim']]]
       : []
+  const unseen = direct.stored - direct.services.find(({ name }) => name === victim)!.handled
   return [
     [[` ✓ ${total} submitted = stored = pushed = handled by each of four services.`, 'green']],
     [
       [
-        ` ✗ With direct calls ${count(direct.errors)} users got an error while moderation was away.`,
+        ` ✗ With direct calls ${count(direct.errors)} users got an error while ${victim} was away,`,
         'red',
       ],
     ],
+    [[`   and it never heard of ${count(unseen)} comments that were stored.`, 'red']],
     ...sample,
     [],
   ]

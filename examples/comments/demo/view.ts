@@ -163,9 +163,9 @@ export function summaryLines(events: Outcome, direct: Outcome): Line[] {
     [],
     row('', outcome => (outcome.kind === 'events' ? 'with events' : 'direct calls'), 'bold'),
     row('comments submitted', outcome => count(outcome.total)),
-    row('answer after, p50', latency(0.5)),
-    row('              p99', latency(0.99)),
-    row('              longest', latency(1)),
+    row('answered in, p50', latency(0.5)),
+    row('             p99', latency(0.99)),
+    row('             longest', latency(1)),
     row('answers a second', outcome =>
       count(Math.round(outcome.total / (outcome.answeredAfterMs / 1000))),
     ),
