@@ -135,3 +135,33 @@ test('one data directory is wanted, no more', () => {
   assert.match(parse({ 'log.dirs': '/a,/b' }).errors[0]!, /one data directory/)
   assert.deepEqual(config({ 'log.dir': '/a', 'log.dirs': '/b' }).dataDirectories, ['/b'])
 })
+
+test('the keys of groups act', () => {
+  assert.deepEqual(config({}).groups, {
+    minSessionTimeoutMs: 6000,
+    maxSessionTimeoutMs: 1_800_000,
+    maxSize: 2_147_483_647,
+    initialRebalanceDelayMs: 0,
+    disconnectGraceMs: 500,
+    offsetMetadataMaxBytes: 4096,
+    offsetsRetentionMs: 604_800_000,
+    offsetsRetentionCheckMs: 600_000,
+    commitTimeoutMs: 5000,
+    loadBytes: 5_242_880,
+    compression: 'none',
+    partitionCount: 50,
+    replicationFactor: 3,
+    segmentBytes: 104_857_600,
+  })
+  const { groups } = config({
+    'group.disconnect.grace.ms': '-1',
+    'group.initial.rebalance.delay.ms': '3000',
+    'offsets.retention.minutes': '1',
+    'offsets.topic.compression.codec': '3',
+  })
+  assert.equal(groups.disconnectGraceMs, undefined)
+  assert.equal(groups.initialRebalanceDelayMs, 3000)
+  assert.equal(groups.offsetsRetentionMs, 60_000)
+  assert.equal(groups.compression, 'lz4')
+  assert.equal(parse({ 'offsets.topic.compression.codec': '5' }).config, undefined)
+})

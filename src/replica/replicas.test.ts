@@ -416,3 +416,25 @@ test('the high watermark is checkpointed every five seconds', () =>
     const bytes = await world.io('1').disk.readFile(path, 1000)
     assert.match(Buffer.from(bytes!).toString(), /^t 0 1$/m)
   }))
+
+test('who follows leaderships is told when each begins and ends', () =>
+  onBroker(async ({ create, remove, replicas }) => {
+    const told: [string, number, boolean][] = []
+    const cancel = replicas.onLeadership(({ topic, index, isLeader }) => {
+      told.push([topic, index, isLeader])
+    })
+    await create('t', {}, 2)
+    assert.deepEqual(told.sort(), [
+      ['t', 0, true],
+      ['t', 1, true],
+    ])
+    told.length = 0
+    await remove('t')
+    assert.deepEqual(told, [
+      ['t', 0, false],
+      ['t', 1, false],
+    ])
+    cancel()
+    await create('u')
+    assert.equal(told.length, 2)
+  }))
