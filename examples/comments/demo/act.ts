@@ -115,12 +115,20 @@ export class Act {
     let before = ''
     let movedMs = performance.now()
     while (!condition()) {
-      const now = JSON.stringify([this.#submitted, this.#services()])
+      const now = this.#standing()
       if (now !== before) movedMs = performance.now()
-      if (performance.now() - movedMs > stalledMs) throw new Error(`nothing moves: ${now}`)
+      if (performance.now() - movedMs > stalledMs) {
+        throw new Error(`nothing has moved for ${stalledMs / 1000} s: ${now}`)
+      }
       before = now
       await sleep(drawMs)
     }
+  }
+
+  #standing(): string {
+    const { submitted, stored, pushed, services } = this.#view()
+    const handled = services.map(service => `handled by ${service.name} ${service.handled}`)
+    return [`submitted ${submitted}`, `stored ${stored}`, `pushed ${pushed}`, ...handled].join(', ')
   }
 
   async #burst(users: Running): Promise<void> {
