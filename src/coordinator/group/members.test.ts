@@ -235,6 +235,21 @@ test('a restarted static leader is told to skip the assignment, or not that it l
   }
 })
 
+test('a static member replaced before it synced owes nothing: the group stays stable', () => {
+  const desk = new Desk({ initialRebalanceDelayMs: 1000 })
+  const joins = ['a', 'b'].map(groupInstanceId => desk.join({ groupInstanceId }))
+  desk.pass(3000)
+  const leader = { ...joinedOf(joins[0]!)!, groupInstanceId: 'a' }
+  desk.sync(leader)
+  const { memberId, generationId } = joinedOf(desk.join({ groupInstanceId: 'b' }))!
+  for (let i = 0; i < 20; i++) {
+    desk.pass(5000)
+    desk.heartbeat(leader)
+    desk.heartbeat({ memberId, generationId, groupInstanceId: 'b' })
+  }
+  assert.equal(desk.phase(), 'Stable')
+})
+
 test('a restarted static member with another protocol or other topics causes a rebalance', () => {
   for (const protocols of [
     [{ name: 'sticky', metadata: subscription('t') }, range],

@@ -55,7 +55,7 @@ test('a simple consumer commits without being a member, which makes the group', 
 
 test('a commit with a generation for a group that is not there is refused', () => {
   const desk = new Desk()
-  assert.equal(desk.commit(5, { memberId: 'm', generationId: 1 }).error, 'ILLEGAL_GENERATION')
+  assert.equal(desk.commit(5, { memberId: 'm', generationId: 1 }).error, 'GROUP_ID_NOT_FOUND')
   assert.equal(desk.phase(), 'GROUP_ID_NOT_FOUND')
 })
 
@@ -279,6 +279,18 @@ test('a restart brings back every group in its last stable generation, with its 
   const again = desk.join({ memberId })
   desk.join({ memberId: follower!.memberId })
   assert.equal(joinedOf(again)?.leader, memberId, 'the leader is who it was')
+})
+
+test('a restart brings back the leader, though it is not the first member', () => {
+  const desk = new Desk()
+  desk.stable(2, ['a', 'b'])
+  const { memberId } = joinedOf(desk.join({ groupInstanceId: 'a' }))!
+  const first = desk.describe().response!.members[0]!.memberId
+  assert.notEqual(first, memberId)
+  desk.restart()
+  assert.ok(joinedOf(desk.join({ memberId: first, groupInstanceId: 'b' })), 'it only follows')
+  assert.equal(joinedOf(desk.join({ memberId, groupInstanceId: 'a' })), undefined)
+  assert.equal(desk.phase(), 'PreparingRebalance')
 })
 
 test('a group that a restart finds above the bound rebalances', () => {
