@@ -35,6 +35,6 @@ export function reachableBrokers(ctx: RequestContext) {
 }
 
 /** An IPv4 client of a socket that is open for IPv6 too shows as ::ffff:a.b.c.d. */
-function plainAddress(address: string): string {
+export function plainAddress(address: string): string {
   return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address
 }

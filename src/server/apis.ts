@@ -10,6 +10,7 @@ import {
   createPartitionsResponse,
 } from '../protocol/messages/create-partitions.ts'
 import { createTopicsRequest, createTopicsResponse } from '../protocol/messages/create-topics.ts'
+import { deleteGroupsRequest, deleteGroupsResponse } from '../protocol/messages/delete-groups.ts'
 import { deleteRecordsRequest, deleteRecordsResponse } from '../protocol/messages/delete-records.ts'
 import { deleteTopicsRequest, deleteTopicsResponse } from '../protocol/messages/delete-topics.ts'
 import {
@@ -21,6 +22,10 @@ import {
   describeConfigsResponse,
 } from '../protocol/messages/describe-configs.ts'
 import {
+  describeGroupsRequest,
+  describeGroupsResponse,
+} from '../protocol/messages/describe-groups.ts'
+import {
   describeLogDirsRequest,
   describeLogDirsResponse,
 } from '../protocol/messages/describe-log-dirs.ts'
@@ -30,6 +35,11 @@ import {
 } from '../protocol/messages/describe-topic-partitions.ts'
 import { fetchRequest, fetchResponse } from '../protocol/messages/fetch.ts'
 import {
+  findCoordinatorRequest,
+  findCoordinatorResponse,
+} from '../protocol/messages/find-coordinator.ts'
+import { heartbeatRequest, heartbeatResponse } from '../protocol/messages/heartbeat.ts'
+import {
   incrementalAlterConfigsRequest,
   incrementalAlterConfigsResponse,
 } from '../protocol/messages/incremental-alter-configs.ts'
@@ -37,13 +47,20 @@ import {
   initProducerIdRequest,
   initProducerIdResponse,
 } from '../protocol/messages/init-producer-id.ts'
+import { joinGroupRequest, joinGroupResponse } from '../protocol/messages/join-group.ts'
+import { leaveGroupRequest, leaveGroupResponse } from '../protocol/messages/leave-group.ts'
+import { listGroupsRequest, listGroupsResponse } from '../protocol/messages/list-groups.ts'
 import { listOffsetsRequest, listOffsetsResponse } from '../protocol/messages/list-offsets.ts'
 import { metadataRequest, metadataResponse } from '../protocol/messages/metadata.ts'
+import { offsetCommitRequest, offsetCommitResponse } from '../protocol/messages/offset-commit.ts'
+import { offsetDeleteRequest, offsetDeleteResponse } from '../protocol/messages/offset-delete.ts'
+import { offsetFetchRequest, offsetFetchResponse } from '../protocol/messages/offset-fetch.ts'
 import {
   offsetForLeaderEpochRequest,
   offsetForLeaderEpochResponse,
 } from '../protocol/messages/offset-for-leader-epoch.ts'
 import { produceRequest, produceResponse } from '../protocol/messages/produce.ts'
+import { syncGroupRequest, syncGroupResponse } from '../protocol/messages/sync-group.ts'
 import type { Fields, Message } from '../protocol/schema.ts'
 import type { Api } from './dispatch.ts'
 import {
@@ -54,24 +71,35 @@ import {
 import { apiVersions, apiVersionsFailure } from './handlers/api-versions.ts'
 import { createPartitions, createPartitionsFailure } from './handlers/create-partitions.ts'
 import { createTopics, createTopicsFailure } from './handlers/create-topics.ts'
+import { deleteGroups, deleteGroupsFailure } from './handlers/delete-groups.ts'
 import { deleteRecords, deleteRecordsFailure } from './handlers/delete-records.ts'
 import { deleteTopics, deleteTopicsFailure } from './handlers/delete-topics.ts'
 import { describeCluster, describeClusterFailure } from './handlers/describe-cluster.ts'
 import { describeConfigs, describeConfigsFailure } from './handlers/describe-configs.ts'
+import { describeGroups, describeGroupsFailure } from './handlers/describe-groups.ts'
 import { describeLogDirs, describeLogDirsFailure } from './handlers/describe-log-dirs.ts'
 import {
   describeTopicPartitions,
   describeTopicPartitionsFailure,
 } from './handlers/describe-topic-partitions.ts'
 import { fetch, fetchFailure } from './handlers/fetch.ts'
+import { findCoordinator, findCoordinatorFailure } from './handlers/find-coordinator.ts'
+import { heartbeat, heartbeatFailure } from './handlers/heartbeat.ts'
 import { initProducerId, initProducerIdFailure } from './handlers/init-producer-id.ts'
+import { joinGroup, joinGroupFailure } from './handlers/join-group.ts'
+import { leaveGroup, leaveGroupFailure } from './handlers/leave-group.ts'
+import { listGroups, listGroupsFailure } from './handlers/list-groups.ts'
 import { listOffsets, listOffsetsFailure } from './handlers/list-offsets.ts'
 import { metadata, metadataFailure } from './handlers/metadata.ts'
+import { offsetCommit, offsetCommitFailure } from './handlers/offset-commit.ts'
+import { offsetDelete, offsetDeleteFailure } from './handlers/offset-delete.ts'
+import { offsetFetch, offsetFetchFailure } from './handlers/offset-fetch.ts'
 import {
   offsetForLeaderEpoch,
   offsetForLeaderEpochFailure,
 } from './handlers/offset-for-leader-epoch.ts'
 import { produce, produceFailure } from './handlers/produce.ts'
+import { syncGroup, syncGroupFailure } from './handlers/sync-group.ts'
 
 function api<Q extends Fields, R extends Fields>(
   request: Message<Q>,
@@ -112,6 +140,27 @@ export const apis: readonly Api[] = [
   api(metadataRequest, metadataResponse, metadata, metadataFailure, {
     remarks: 'creates topics when asked, and answers when they can be written',
   }),
+  api(offsetCommitRequest, offsetCommitResponse, offsetCommit, offsetCommitFailure, {
+    remarks: 'by name, from v10 by id; refused partition by partition',
+  }),
+  api(offsetFetchRequest, offsetFetchResponse, offsetFetch, offsetFetchFailure, {
+    remarks: 'several groups; never unstable, there are no transactions',
+  }),
+  api(findCoordinatorRequest, findCoordinatorResponse, findCoordinator, findCoordinatorFailure, {
+    remarks: 'groups; transactional ids and share partitions get INVALID_REQUEST',
+  }),
+  api(joinGroupRequest, joinGroupResponse, joinGroup, joinGroupFailure, {
+    remarks: 'dynamic and static members (KIP-345, 394, 814)',
+  }),
+  api(heartbeatRequest, heartbeatResponse, heartbeat, heartbeatFailure),
+  api(leaveGroupRequest, leaveGroupResponse, leaveGroup, leaveGroupFailure),
+  api(syncGroupRequest, syncGroupResponse, syncGroup, syncGroupFailure),
+  api(describeGroupsRequest, describeGroupsResponse, describeGroups, describeGroupsFailure, {
+    remarks: 'classic groups',
+  }),
+  api(listGroupsRequest, listGroupsResponse, listGroups, listGroupsFailure, {
+    remarks: 'filtered by state and type',
+  }),
   api(
     apiVersionsRequest,
     apiVersionsResponse,
@@ -149,6 +198,7 @@ export const apis: readonly Api[] = [
     createPartitionsFailure,
     { remarks: 'answered when the new partitions can be written' },
   ),
+  api(deleteGroupsRequest, deleteGroupsResponse, deleteGroups, deleteGroupsFailure),
   api(
     incrementalAlterConfigsRequest,
     incrementalAlterConfigsResponse,
@@ -156,6 +206,7 @@ export const apis: readonly Api[] = [
     alterConfigsFailure,
     { remarks: 'topics and this broker; of a broker what can change while it runs' },
   ),
+  api(offsetDeleteRequest, offsetDeleteResponse, offsetDelete, offsetDeleteFailure),
   api(describeClusterRequest, describeClusterResponse, describeCluster, describeClusterFailure, {
     remarks: 'brokers; the endpoint type of controllers is refused',
   }),

@@ -35,6 +35,15 @@ export const topicOperations = bits(
   'ALTER_CONFIGS',
 )
 
+/** All that can be done with a group. */
+export const groupOperations = bits(
+  'READ',
+  'DELETE',
+  'DESCRIBE',
+  'DESCRIBE_CONFIGS',
+  'ALTER_CONFIGS',
+)
+
 /** All that can be done with the cluster. */
 export const clusterOperations = bits(
   'CREATE',

@@ -30,7 +30,7 @@ export interface MemberProtocol {
 
 /** JoinGroup. */
 export interface JoinGroup extends MemberRef {
-  /** The id given to a member that comes without: the client id, a hyphen and random characters. */
+  /** The id given to a member that comes without: instance or client id, hyphen, random characters. */
   readonly newMemberId: string
   readonly clientId: string
   readonly clientHost: string

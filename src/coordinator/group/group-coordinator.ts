@@ -150,7 +150,7 @@ export class GroupCoordinator {
   async joinGroup(command: Said<JoinGroup>, caller: Caller): Promise<JoinAnswer> {
     refuseEmpty(command.groupId)
     const { connection, clientId, clientHost } = caller
-    const newMemberId = `${clientId}-${randomUuid(this.#io.random)}`
+    const newMemberId = `${command.groupInstanceId ?? clientId}-${randomUuid(this.#io.random)}`
     const join = { ...command, connection, clientId, clientHost, newMemberId }
     return this.#asMember(command.groupId, caller, (state, times, waiter) =>
       state.joinGroup(join, times, waiter),

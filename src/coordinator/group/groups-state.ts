@@ -188,7 +188,7 @@ export class GroupsState implements ShardState<GroupRecord> {
     return turn
   }
 
-  /** Throws as `GroupState.checkCommit`, POLICY_VIOLATION; results are OFFSET_METADATA_TOO_LARGE. */
+  /** Throws as `GroupState.checkCommit`, GROUP_ID_NOT_FOUND, POLICY_VIOLATION; results are OFFSET_METADATA_TOO_LARGE. */
   commitOffsets(command: CommitOffsets, times: Times, waiter: Waiter<PartitionResults>): Decided {
     const turn = this.#turn(times)
     const { groupId, retentionMs } = command
@@ -197,7 +197,7 @@ export class GroupsState implements ShardState<GroupRecord> {
       group.checkCommit(turn, command)
     } else {
       // Without generation it is a simple consumer's, whose commit makes the group.
-      if (command.generationId >= 0) throw new KafkaError('ILLEGAL_GENERATION')
+      if (command.generationId >= 0) throw new KafkaError('GROUP_ID_NOT_FOUND')
       this.#checkRoom()
     }
     const { wallMs } = times
