@@ -163,7 +163,7 @@ function text(group: Described, withMembers: boolean): string {
   const head = `${styled('bold', printable(group.group))}  ${styled('dim', printable(facts.join(', ')))}\n`
   if (withMembers) return head + membersTable(group.members)
   if (group.partitions.length === 0) return `${head}It has committed no offsets.\n`
-  const unknown = group.partitions.filter(({ lag }) => lag === undefined).length
+  const unknown = group.partitions.filter(({ lag, end }) => lag === undefined && end !== 0).length
   const but = unknown === 0 ? '' : `, without ${plural(unknown, 'partition')} whose lag is unknown`
   return `${head}${partitionsTable(group.partitions)}total lag ${group.totalLag}${but}\n`
 }

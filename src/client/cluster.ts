@@ -5,7 +5,7 @@
  * deadline; whether the failed attempt took effect is unknown, as always in this protocol.
  */
 import type { Io } from '../io/io.ts'
-import { errorName, KafkaError } from '../protocol/errors.ts'
+import { errorName, errors, KafkaError } from '../protocol/errors.ts'
 import { fetchRequest, fetchResponse } from '../protocol/messages/fetch.ts'
 import {
   findCoordinatorRequest,
@@ -192,7 +192,7 @@ export class Cluster {
       try {
         const connection = await this.#connection(coordinator, deadlineMs)
         const answer = await connection.request(request, response, body, deadlineMs)
-        throwIf(refusal(answer), request.name)
+        throwIf(refusal(answer), `group ${group}`)
         return answer
       } catch (error) {
         if (mayPass(error)) this.#coordinators.delete(group)
@@ -444,7 +444,7 @@ export class Cluster {
       deadlineMs,
     )
     const found = answer.coordinators[0] ?? answer
-    throwIf(found.errorCode, `coordinator of group ${group}`)
+    throwIf(found.errorCode, `group ${group}`)
     const { nodeId, host, port } = found
     this.#coordinators.set(group, { nodeId, host, port })
     return { nodeId, host, port }
@@ -525,7 +525,9 @@ function mayPass(result: unknown): boolean {
 }
 
 function throwIf(code: number, what: string): void {
-  if (code !== 0) throw new KafkaError(errorName(code), `${what}: ${errorName(code)}`)
+  if (code === 0) return
+  const name = errorName(code)
+  throw new KafkaError(name, `${what}: ${name}, ${errors[name].message}`)
 }
 
 /** The error that a code of an answer stands for; undefined for 0. */

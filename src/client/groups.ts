@@ -115,7 +115,7 @@ export async function describeGroup(
   const found = answer.groups[0]
   if (found === undefined) throw silent(group)
   if (found.errorCode === 0 && found.groupState !== 'Dead') return classicGroup(found)
-  const error = refused(found.errorCode, `group ${group}: ${errorName(found.errorCode)}`)
+  const error = refused(found.errorCode)
   if (error !== undefined && error.error !== 'GROUP_ID_NOT_FOUND') throw error
   return await describeConsumerGroup(cluster, group)
 }
