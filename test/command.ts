@@ -53,3 +53,47 @@ export async function localBroker(properties: Readonly<Record<string, string>> =
   brokers.push(broker)
   return { broker, bootstrap: `${broker.address.host}:${broker.address.port}` }
 }
+
+/** A broker in a process of its own, and what it prints. */
+export interface BrokerProcess {
+  readonly port: number
+  readonly banner: string
+  /** Resolves when it has printed this, after the banner, to either output. */
+  said(pattern: RegExp): Promise<void>
+  /** Ends it; answers the exit code. */
+  stop(signal?: NodeJS.Signals): Promise<number | null>
+}
+
+/** Runs `ottla start` on a free port; resolves when its banner is complete. */
+export async function brokerProcess(...args: readonly string[]): Promise<BrokerProcess> {
+  const data = join(directory, `data-${Math.random()}`)
+  const command = [bin, 'start', '--port', '0', '--data', data, ...args]
+  const env = { ...process.env, NO_COLOR: '1' }
+  const child = spawn(process.execPath, command, { cwd: directory, env })
+  after(() => child.kill('SIGKILL'))
+  let printed = ''
+  const printing = new EventTarget()
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', chunk => {
+      printed += chunk
+      printing.dispatchEvent(new Event('more'))
+    })
+  }
+  const said = async (pattern: RegExp) => {
+    while (!pattern.test(printed)) {
+      if (child.exitCode !== null) throw new Error(`it ended and never said ${pattern}: ${printed}`)
+      await Promise.race([once(printing, 'more'), once(child, 'close')])
+    }
+  }
+  await said(/stop it .*\n/)
+  return {
+    port: Number(/listening +\S+:(\d+)/.exec(printed)![1]),
+    banner: printed,
+    said,
+    async stop(signal = 'SIGTERM') {
+      const closed = once(child, 'close')
+      child.kill(signal)
+      return (await closed)[0]
+    },
+  }
+}

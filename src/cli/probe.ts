@@ -107,7 +107,7 @@ async function askVersions(
   const ended = await within(patienceMs, resolve => {
     socket.on('data', (chunk: Buffer) => {
       bytes = Buffer.concat([bytes, chunk])
-      if (isWhole(bytes) || bytes.length > maxAnswerBytes) resolve('answered')
+      if (isWhole(bytes)) resolve('answered')
     })
     socket.on('error', () => resolve('closed'))
     socket.once('close', () => resolve('closed'))
@@ -117,8 +117,11 @@ async function askVersions(
   return understood(bytes)
 }
 
+/** A whole frame is there, or what cannot become one. */
 function isWhole(bytes: Buffer): boolean {
-  return bytes.length >= 4 && bytes.length >= 4 + bytes.readInt32BE(0)
+  if (bytes.length < 4) return false
+  const size = bytes.readInt32BE(0)
+  return size < 0 || size > maxAnswerBytes || bytes.length >= 4 + size
 }
 
 /** What an answer to ApiVersions v0 with correlation id 1 is. Exported for its test. */
