@@ -96,7 +96,10 @@ export async function describe(names: readonly string[], options: DescribeOption
     if (groups.length === 0) await print(options.json || options.ndjson ? '' : 'No groups.\n')
     for (let from = 0; from < groups.length; from += atOnce) {
       const some = groups.slice(from, from + atOnce)
-      const what = `describing groups, ${from} of ${groups.length} done`
+      const what =
+        groups.length === 1
+          ? `describing ${groups[0]}`
+          : `described ${from} of ${groups.length} groups`
       const reading = Promise.all(some.map(group => read(cluster, group)))
       for (const [index, described] of (await waitingFor(what, reading)).entries()) {
         if (described === undefined) missing.push(some[index]!)

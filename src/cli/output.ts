@@ -87,7 +87,7 @@ export function plural(count: number, word: string): string {
 
 /** Words in lines that fit beside `indent` columns in the terminal; 80 where there is none. */
 export function wrapped(text: string, indent: number): string[] {
-  const width = Math.max(20, Math.min(process.stdout.columns ?? 80, 100) - indent)
+  const width = Math.max(20, Math.min(process.stdout.columns || 80, 100) - indent)
   const lines: string[] = []
   for (const word of text.split(' ')) {
     const last = lines.at(-1)
@@ -126,7 +126,7 @@ export class Progress {
     const { elapsedMs } = this
     if (elapsedMs < quietMs || elapsedMs - this.#shownMs < redrawMs) return
     this.#shownMs = elapsedMs
-    const columns = process.stderr.columns ?? 80
+    const columns = process.stderr.columns || 80
     process.stderr.write(`\r\x1b[K${text().slice(0, columns - 1)}`)
   }
 
