@@ -8,6 +8,11 @@ export class Failure extends Error {
  * deserves its stack. Only names and codes are looked at, so that this file imports nothing.
  */
 export function explain(error: unknown): string | undefined {
+  // A message can quote what others named: nothing in it may move the cursor or change colours.
+  return explanation(error)?.replace(/(?![\n\t])\p{Cc}/gu, '?')
+}
+
+function explanation(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined
   const code = 'code' in error ? error.code : undefined
   switch (error.name) {
