@@ -63,6 +63,14 @@ export type GroupRecord =
       readonly value: StoredOffset | null
     }
 
+/**
+ * Whether a record can hold the text: at most 32767 bytes of UTF-8. What a request brought may have
+ * grown since: bytes that are no UTF-8 were replaced by longer ones.
+ */
+export function isStorable(text: string): boolean {
+  return text.length * 3 <= 0x7fff || Buffer.byteLength(text) <= 0x7fff
+}
+
 /** The versions that Kafka 4.4 writes; what other versions lack it does not need. */
 const writtenGroup = 3
 const writtenOffset = 4

@@ -412,7 +412,8 @@ export class GroupState {
     const isQuiet =
       this.phase === 'Stable' &&
       membership.elect() === rebalance.protocolName &&
-      this.#subscribesAlike(old, member)
+      this.#subscribesAlike(old, member) &&
+      rebalance.canStore(turn)
     if (!isQuiet) {
       rebalance.changed(turn)
       return

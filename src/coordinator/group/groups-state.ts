@@ -31,7 +31,7 @@ import type {
 } from './commands.ts'
 import { Connections } from './connections.ts'
 import { Deadlines } from './deadlines.ts'
-import type { GroupRecord } from './group-records.ts'
+import { type GroupRecord, isStorable } from './group-records.ts'
 import { GroupState } from './group-state.ts'
 import { OffsetsState } from './offsets-state.ts'
 import { answer, type Turn } from './turn.ts'
@@ -40,6 +40,11 @@ type Decided = Decision<GroupRecord>
 
 /** Ours: groups of one shard; Kafka has no bound. A new one is refused with POLICY_VIOLATION. */
 export const maxGroups = 100_000
+
+function checkStorable(...texts: readonly string[]): void {
+  if (texts.every(isStorable)) return
+  throw new KafkaError('INVALID_REQUEST', 'a name is longer than the 32767 bytes a record can hold')
+}
 
 /** See above. */
 export class GroupsState implements ShardState<GroupRecord> {
@@ -93,7 +98,7 @@ export class GroupsState implements ShardState<GroupRecord> {
   }
 
   /**
-   * Throws INVALID_SESSION_TIMEOUT, UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID,
+   * Throws INVALID_SESSION_TIMEOUT, UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID, INVALID_REQUEST,
    * INCONSISTENT_GROUP_PROTOCOL, GROUP_MAX_SIZE_REACHED, POLICY_VIOLATION.
    */
   joinGroup(command: JoinGroup, times: Times, waiter: Waiter<JoinAnswer>): Decided {
@@ -105,10 +110,13 @@ export class GroupsState implements ShardState<GroupRecord> {
         `the session timeout has to be from ${minSessionTimeoutMs} to ${maxSessionTimeoutMs} ms`,
       )
     }
-    const known = this.#groups.get(command.groupId)
+    const { groupId, newMemberId, groupInstanceId, clientId, clientHost, protocolType } = command
+    checkStorable(groupId, newMemberId, groupInstanceId ?? '', clientId, clientHost, protocolType)
+    for (const { name } of command.protocols) checkStorable(name)
+    const known = this.#groups.get(groupId)
     if (known === undefined && command.memberId !== '') throw new KafkaError('UNKNOWN_MEMBER_ID')
     if (known === undefined) this.#checkRoom()
-    const group = known ?? this.#newGroup(command.groupId)
+    const group = known ?? this.#newGroup(groupId)
     const turn = this.#turn(times)
     try {
       group.join(turn, command, waiter)
@@ -188,10 +196,15 @@ export class GroupsState implements ShardState<GroupRecord> {
     return turn
   }
 
-  /** Throws as `GroupState.checkCommit`, GROUP_ID_NOT_FOUND, POLICY_VIOLATION; results are OFFSET_METADATA_TOO_LARGE. */
+  /**
+   * Throws as `GroupState.checkCommit`, GROUP_ID_NOT_FOUND, INVALID_REQUEST, POLICY_VIOLATION;
+   * results are OFFSET_METADATA_TOO_LARGE.
+   */
   commitOffsets(command: CommitOffsets, times: Times, waiter: Waiter<PartitionResults>): Decided {
     const turn = this.#turn(times)
     const { groupId, retentionMs } = command
+    checkStorable(groupId)
+    for (const { name } of command.topics) checkStorable(name)
     const group = this.#groups.get(groupId)
     if (group !== undefined) {
       group.checkCommit(turn, command)
@@ -201,11 +214,13 @@ export class GroupsState implements ShardState<GroupRecord> {
       this.#checkRoom()
     }
     const { wallMs } = times
-    const expireTimestampMs = retentionMs === undefined ? -1 : wallMs + retentionMs
+    const endMs = wallMs + (retentionMs ?? 0)
+    const expireTimestampMs =
+      retentionMs === undefined ? -1 : Math.min(endMs, Number.MAX_SAFE_INTEGER)
     const topics = command.topics.map(({ name, topicId, partitions }) => ({
       name,
       partitions: partitions.map(({ partition, offset, leaderEpoch, metadata }) => {
-        if (metadata.length > this.settings.offsetMetadataMaxBytes) {
+        if (metadata.length > this.settings.offsetMetadataMaxBytes || !isStorable(metadata)) {
           return { partition, error: 'OFFSET_METADATA_TOO_LARGE' as ErrorName }
         }
         turn.records.push({

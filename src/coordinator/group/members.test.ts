@@ -110,6 +110,20 @@ test('assignments that do not fit in a record are refused, and the group rebalan
   assert.equal(desk.records.length, 0)
 })
 
+test('a static member that comes back with more than a record can hold causes a rebalance', () => {
+  const desk = new Desk({ maxRecordBytes: 2000 })
+  desk.stable(1, ['a'])
+  const metadata = new Uint8Array(2000)
+  metadata.set(subscription('t'))
+  const protocols = [{ name: 'range', metadata }]
+  const before = desk.records.length
+  const joined = joinedOf(desk.join({ groupInstanceId: 'a', protocols }))!
+  assert.equal(joined.generationId, 2)
+  const told = desk.sync({ ...joined, groupInstanceId: 'a' })
+  assert.equal(told.error, 'UNKNOWN_SERVER_ERROR')
+  assert.equal(desk.records.length, before)
+})
+
 test('heartbeats keep a session alive; without them the member is removed', () => {
   const desk = new Desk()
   const [leader, follower] = desk.stable(2)

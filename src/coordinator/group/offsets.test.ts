@@ -301,6 +301,25 @@ test('a group that a restart finds above the bound rebalances', () => {
   assert.equal(desk.phase(), 'PreparingRebalance')
 })
 
+test('names that no record can hold are refused before anything is decided', () => {
+  const long = 'x'.repeat(32_768)
+  const desk = new Desk({ offsetMetadataMaxBytes: 100_000 })
+  for (const command of [
+    { newMemberId: long },
+    { groupInstanceId: long },
+    { clientId: '\ufffd'.repeat(10_923) },
+    { protocolType: long },
+    { protocols: [{ name: long, metadata: new Uint8Array(1) }] },
+  ]) {
+    assert.equal(desk.join(command).error, 'INVALID_REQUEST')
+  }
+  assert.equal(desk.commit(1, { groupId: long }).error, 'INVALID_REQUEST')
+  assert.equal(desk.commit(1, { topic: long }).error, 'INVALID_REQUEST')
+  assert.equal(errorOf(desk.commit(1, { metadata: long })), 'OFFSET_METADATA_TOO_LARGE')
+  assert.equal(errorOf(desk.commit(1, { retentionMs: Number.MAX_SAFE_INTEGER })), 'NONE')
+  assert.equal(errorOf(desk.commit(1, { metadata: long.slice(1) })), 'NONE')
+})
+
 test('there are so many groups and no more', () => {
   const desk = new Desk()
   const state = new GroupsState(desk.settings)

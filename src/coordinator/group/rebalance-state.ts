@@ -57,8 +57,9 @@ function memberDeadline(member: Member): number {
 }
 
 /** About how many bytes the record takes; never less. */
-function recordBytes(group: StoredGroup): number {
-  let bytes = 1024
+function recordBytes(groupId: string, group: StoredGroup): number {
+  const { protocolType, protocolName, leader } = group
+  let bytes = 256 + 3 * `${groupId}${protocolType}${protocolName}${leader}`.length
   for (const member of group.members) {
     const { memberId, groupInstanceId, clientId, clientHost } = member
     const units = `${memberId}${groupInstanceId}${clientId}${clientHost}`.length
@@ -241,8 +242,7 @@ export class RebalanceState {
     for (const member of members.values()) {
       member.assignment = new Uint8Array(byMember.get(member.memberId) ?? noBytes)
     }
-    const stored = this.#stored(turn)
-    if (recordBytes(stored) > turn.settings.maxRecordBytes) {
+    if (!this.canStore(turn)) {
       const error = new KafkaError('UNKNOWN_SERVER_ERROR', 'the assignments do not fit in a record')
       for (const member of members.values()) {
         refuse(turn, member.syncing, error)
@@ -253,7 +253,7 @@ export class RebalanceState {
       return
     }
     this.#phase = 'Stable'
-    turn.records.push({ kind: 'group', groupId: this.groupId, value: stored })
+    this.store(turn)
     for (const member of members.values()) {
       if (member.syncing === undefined) continue
       answer(turn, member.syncing, this.synced(member))
@@ -262,7 +262,12 @@ export class RebalanceState {
     }
   }
 
-  /** A stable group is stored again: a static member has another id. */
+  /** Whether the group as it is now fits in a record. */
+  canStore(turn: Turn): boolean {
+    return recordBytes(this.groupId, this.#stored(turn)) <= turn.settings.maxRecordBytes
+  }
+
+  /** A stable generation, or the end of one. */
   store(turn: Turn): void {
     turn.records.push({ kind: 'group', groupId: this.groupId, value: this.#stored(turn) })
   }
