@@ -39,6 +39,8 @@ export interface BrokerConfig {
   readonly queuedMaxBytes: number
   /** −1: never. */
   readonly connectionsMaxIdleMs: number
+  /** Infinity: none is reported. */
+  readonly slowRequestMs: number
   readonly maxConnections: number
   readonly maxConnectionsPerIp: number
   readonly maxConnectionsPerIpOverrides: ReadonlyMap<string, number>
@@ -106,6 +108,7 @@ export function brokerConfig(sources: ConfigSources): BrokerConfig {
   )
   const queuedMaxBytes = values.number('queued.max.request.bytes')
   const idleMs = values.number('connections.max.idle.ms')
+  const slowMs = values.number('slow.request.ms')
   return {
     nodeId: nodeId(values),
     rack: values.optional('broker.rack') as string | null,
@@ -126,6 +129,7 @@ export function brokerConfig(sources: ConfigSources): BrokerConfig {
     requestMaxBytes: values.number('socket.request.max.bytes'),
     queuedMaxBytes: queuedMaxBytes < 0 ? 256 * 1024 * 1024 : queuedMaxBytes,
     connectionsMaxIdleMs: idleMs < 0 ? -1 : idleMs,
+    slowRequestMs: slowMs < 0 ? Number.POSITIVE_INFINITY : slowMs,
     maxConnections: values.number('max.connections'),
     maxConnectionsPerIp: values.number('max.connections.per.ip'),
     maxConnectionsPerIpOverrides: ipOverrides(values),

@@ -102,6 +102,15 @@ export const brokerKeys: ReadonlyMap<string, ConfigKey> = table(
       'dynamic',
     ],
     [
+      'slow.request.ms',
+      'LONG',
+      '1000',
+      range(0, undefined, -1),
+      'LOW',
+      'A request that takes longer is reported, not counting what a fetch or a member of a group waits by itself; -1 reports none. A key of Ottla.',
+      'dynamic',
+    ],
+    [
       'group.initial.rebalance.delay.ms',
       'INT',
       '0',

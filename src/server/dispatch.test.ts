@@ -34,7 +34,7 @@ function dispatcher(handle: () => Promise<unknown>) {
     isPipelined: false,
   }
   // Handlers of this test ask neither the domain nor the state of the server.
-  const domain = { io: world.io() } as Domain
+  const domain = { io: world.io(), config: () => ({ slowRequestMs: 1000 }) } as unknown as Domain
   const one = new Dispatcher([api as unknown as Api], domain, {} as ServerState)
   return { world, dispatcher: one }
 }

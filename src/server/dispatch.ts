@@ -20,6 +20,7 @@ import {
   type ServerState,
 } from './context.ts'
 import { apiVersionsKey, unsupportedApiVersions } from './handlers/api-versions.ts'
+import { SlowRequests } from './slow-requests.ts'
 
 /** One API that this broker serves. */
 export interface Api<Q extends Fields = Fields, R extends Fields = Fields> {
@@ -43,6 +44,7 @@ export class Dispatcher {
   readonly #apis: ReadonlyMap<number, Api>
   readonly #domain: Domain
   readonly #server: ServerState
+  readonly #slow: SlowRequests
   /** Requests that ended in an exception nobody foresaw. */
   unforeseen = 0
 
@@ -50,6 +52,7 @@ export class Dispatcher {
     this.#apis = new Map(apis.map(api => [api.request.apiKey!, api]))
     this.#domain = domain
     this.#server = server
+    this.#slow = new SlowRequests(domain.io, () => domain.config().slowRequestMs)
   }
 
   /** Whether the next request of the connection may start before this one is answered. */
@@ -79,6 +82,7 @@ export class Dispatcher {
     const request = decode(api.request, header.apiVersion, frame, header.bodyOffset)
     const ctx = new RequestContext(this.#domain, this.#server, connection, header)
     const response = await this.#handle(api, ctx, request)
+    this.#slow.answered(api.request, ctx, request)
     if (response === noResponse) return undefined
     return this.#encode(api, header, request, response)
   }
