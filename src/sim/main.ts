@@ -26,10 +26,11 @@ function* seedsAsked(): Generator<number> {
 }
 
 function line(outcome: Outcome): string {
-  const { seed, kind, crashes, acknowledged, attempted, seen, virtualMs, fingerprint } = outcome
+  const { seed, kind, crashes, acknowledged, attempted, seen, commits, virtualMs, fingerprint } =
+    outcome
   return (
     `seed ${seed}  ${kind.padEnd(5)} ${crashes} crashes  ${acknowledged}/${attempted} acknowledged` +
-    `  ${seen} shown  ${(virtualMs / 1000).toFixed(1)} s  ${fingerprint}`
+    `  ${seen} shown  ${commits} commits  ${(virtualMs / 1000).toFixed(1)} s  ${fingerprint}`
   )
 }
 

@@ -1,5 +1,5 @@
 /**
- * One broker, its clients, and crashes, in a simulated world; everything follows from the seed.
+ * One broker, its producers, consumers and groups, and crashes, in a simulated world; everything follows from the seed.
  *
  * A seed is one of two kinds. `kill`: the topics have the default flush policy and the process is
  * killed again and again; all that was acknowledged must be there. `power`: flush.messages=1, and
@@ -9,6 +9,8 @@ import { Broker } from '../broker/broker.ts'
 import { Cluster } from '../client/cluster.ts'
 import { createTopics } from '../client/topics.ts'
 import { type Attempt, check, type Seen } from './checker.ts'
+import { checkGroups, type GroupHistory } from './group-checker.ts'
+import { type GroupWorkload, joinUntilStopped, readCommitted } from './group-workload.ts'
 import { Prng } from './random.ts'
 import {
   consumeUntilStopped,
@@ -27,12 +29,15 @@ export interface Outcome {
   readonly acknowledged: number
   readonly attempted: number
   readonly seen: number
+  /** Offsets whose commit was acknowledged. */
+  readonly commits: number
   readonly virtualMs: number
   readonly fingerprint: string
   /** Broken promises, one sentence each; empty when all held. */
   readonly breaches: readonly string[]
 }
 
+const groupIds = ['group0', 'group1']
 const host = 'broker'
 const port = 9092
 
@@ -45,10 +50,12 @@ export async function runSeed(seed: number): Promise<Outcome> {
 async function scenario(world: World, seed: number): Promise<Outcome> {
   const chance = new Prng(seed, 'scenario')
   const kind = chance.below(2) === 0 ? 'kill' : 'power'
-  let broker = await startBroker(world)
+  let broker = await startBroker(world, kind)
   const partitions = await makeTopics(world, chance, kind)
   const workload: Workload = { partitions, attempts: [], seen: [], stopping: false }
   const clients = startClients(world, seed, 2 + chance.below(3), workload)
+  const groups = await groupWorkload(world, partitions)
+  clients.push(...startMembers(world, seed, chance, groups))
   const crashes = 1 + chance.below(4)
   for (let crash = 0; crash < crashes; crash++) {
     await world.sleep(chance.between(50, 4_000))
@@ -56,21 +63,25 @@ async function scenario(world: World, seed: number): Promise<Outcome> {
     else if (chance.below(5) > 0) world.kill(host)
     else await broker.close()
     await world.sleep(chance.between(1, 500))
-    broker = await startBroker(world)
+    broker = await startBroker(world, kind)
   }
   await world.sleep(1_000)
   workload.stopping = true
+  groups.stopping = true
   await Promise.all(clients)
   const final = await finalLogs(world, partitions)
+  await readGroups(world, groups)
   await broker.close()
-  return verdict(world, seed, kind, crashes, workload, final)
+  return verdict(world, seed, kind, crashes, workload, groups.history, final)
 }
 
-function startBroker(world: World): Promise<Broker> {
+function startBroker(world: World, kind: Outcome['kind']): Promise<Broker> {
   const properties = {
     listeners: `PLAINTEXT://${host}:${port}`,
     'log.dirs': '/data',
     'log.segment.bytes': '1048576',
+    'offsets.topic.num.partitions': '3',
+    ...(kind === 'power' && { 'log.flush.interval.messages': '1' }),
   }
   return Broker.start({ io: world.io(host), properties })
 }
@@ -117,6 +128,43 @@ function startClients(
   return [...clients, consuming.finally(() => consumer.close())]
 }
 
+async function groupWorkload(
+  world: World,
+  partitions: readonly PartitionName[],
+): Promise<GroupWorkload> {
+  const cluster = client(world, 'admin')
+  const { topics } = await cluster.metadata()
+  cluster.close()
+  const idOf = new Map(topics.map(({ name, topicId }) => [name, topicId]))
+  const history = { owned: [], commits: [], reads: [], moment: 0 }
+  const named = partitions.map(each => ({ ...each, topicId: idOf.get(each.topic)! }))
+  return { partitions: named, history, stopping: false }
+}
+
+/** Up to four members in each of two groups, some of them static. */
+function startMembers(
+  world: World,
+  seed: number,
+  chance: Prng,
+  groups: GroupWorkload,
+): Promise<void>[] {
+  return groupIds.flatMap(groupId =>
+    Array.from({ length: 1 + chance.below(4) }, (_, index) => {
+      const name = `${groupId}-member${index}`
+      const instanceId = chance.chance(0.25) ? name : null
+      const connect = () => client(world, name)
+      const own = new Prng(seed, name)
+      return joinUntilStopped(world.io(name), connect, own, groups, groupId, instanceId)
+    }),
+  )
+}
+
+async function readGroups(world: World, groups: GroupWorkload): Promise<void> {
+  const cluster = client(world, 'reader')
+  for (const groupId of groupIds) await readCommitted(cluster, groups, groupId)
+  cluster.close()
+}
+
 function client(world: World, name: string): Cluster {
   return new Cluster(world.io(name), { bootstrap: [{ host, port }], clientId: name })
 }
@@ -138,6 +186,7 @@ function verdict(
   kind: Outcome['kind'],
   crashes: number,
   { attempts, seen }: { attempts: readonly Attempt[]; seen: readonly Seen[] },
+  groups: GroupHistory,
   final: ReadonlyMap<string, readonly Seen[]>,
 ): Outcome {
   const promises = { keptAcknowledged: true, stableOffsets: true }
@@ -150,6 +199,7 @@ function verdict(
     seen: seen.length,
     virtualMs: Math.round(world.nowMs),
     fingerprint: world.fingerprint,
-    breaches: check(attempts, seen, final, promises),
+    commits: groups.commits.filter(({ outcome }) => outcome === 'ok').length,
+    breaches: [...check(attempts, seen, final, promises), ...checkGroups(groups)],
   }
 }
