@@ -9,11 +9,14 @@ import { Databases } from './demo/figures.ts'
 import { isUnwanted } from './services/moderation.ts'
 import { handler } from './services/service.ts'
 import { statistics } from './services/statistics.ts'
+import { openDatabase } from './settings.ts'
 import { commentCreated, openComments } from './web/comments.ts'
 import { relayOnce } from './web/relay.ts'
 import { commentRoutes } from './web/routes.ts'
+import { together } from './web/together.ts'
 
 const hello = { author: 'ada', text: 'hello' }
+const onArticle = { articleId: 'article-1', ...hello }
 
 function temporaryDirectory(context: TestContext): string {
   const directory = mkdtempSync(join(tmpdir(), 'comments-test-'))
@@ -34,7 +37,7 @@ function broker(fail = () => false) {
 test('a comment and its event are stored together, and the event is pushed once', async context => {
   const comments = openComments(temporaryDirectory(context))
   const { stored, publish } = broker()
-  const comment = comments.add('article-1', hello)
+  const comment = await comments.add(onArticle)
   assert.equal(await relayOnce(comments, publish), 1)
   assert.equal(await relayOnce(comments, publish), 0)
   assert.deepEqual({ ...comments.ofArticle('article-1')[0] }, comment)
@@ -49,11 +52,10 @@ test('an event that was not acknowledged is pushed later, in order', async conte
   const comments = openComments(temporaryDirectory(context))
   let isAway = true
   const { stored, publish } = broker(() => isAway)
-  comments.add('article-1', hello)
-  comments.add('article-1', hello)
+  await Promise.all([comments.add(onArticle), comments.add(onArticle)])
   await assert.rejects(relayOnce(comments, publish), /the broker is away/)
   isAway = false
-  comments.add('article-1', hello)
+  await comments.add(onArticle)
   await relayOnce(comments, publish)
   assert.deepEqual(
     stored.map(event => event.comment.id),
@@ -66,7 +68,7 @@ test('a relay killed between acknowledgement and mark pushes the same event agai
   const directory = temporaryDirectory(context)
   const { stored, publish } = broker()
   const before = openComments(directory)
-  before.add('article-1', hello)
+  await before.add(onArticle)
   await publish(before.unsent(10).map(row => row.event)) // and here it is killed
   before.close()
 
@@ -79,8 +81,8 @@ test('a relay killed between acknowledgement and mark pushes the same event agai
 
 test('a service handles an event once, however often it comes, restarts included', async context => {
   const directory = temporaryDirectory(context)
-  const event = commentCreated({ id: 1, articleId: 'article-1', ...hello })
-  const other = commentCreated({ id: 2, articleId: 'article-1', ...hello })
+  const event = commentCreated({ id: 1, ...onArticle })
+  const other = commentCreated({ id: 2, ...onArticle })
   const handle = handler(statistics, directory)
   await handle(event)
   await handle(event)
@@ -103,7 +105,7 @@ test('an event whose handling failed has not been seen', async context => {
     },
   }
   const handle = handler(fragile, directory)
-  const event = commentCreated({ id: 1, articleId: 'article-1', ...hello })
+  const event = commentCreated({ id: 1, ...onArticle })
   await assert.rejects(handle(event), /the disk is full/)
   fails = false
   await handle(event)
@@ -126,7 +128,7 @@ test('what a user submits is validated, stored and can be read', async context =
   })
   assert.deepEqual([created.statusCode, nameless.statusCode, elsewhere.statusCode], [201, 400, 400])
   const read = await app.inject({ method: 'GET', url })
-  assert.deepEqual(read.json(), [{ id: 1, articleId: 'article-1', ...hello }])
+  assert.deepEqual(read.json(), [{ id: 1, ...onArticle }])
   assert.equal(comments.unsent(10).length, 1)
   await app.close()
   comments.close()
@@ -135,4 +137,22 @@ test('what a user submits is validated, stored and can be read', async context =
 test('moderation holds back unwanted words, misspelt ones too', () => {
   assert.equal(isUnwanted('Visit my cassino now'), true)
   assert.equal(isUnwanted('A thought about brokers'), false)
+})
+
+test('comments that come in together share a transaction; when it fails, none is stored', async context => {
+  const database = openDatabase('test', 'CREATE TABLE t (n INTEGER)', temporaryDirectory(context))
+  const insert = database.prepare('INSERT INTO t VALUES (?)')
+  const add = together(database, (n: number) => {
+    if (n < 0) throw new Error('negative')
+    insert.run(n)
+    return n * 2
+  })
+  const settled = await Promise.allSettled([add(1), add(-1)])
+  assert.deepEqual(
+    settled.map(({ status }) => status),
+    ['rejected', 'rejected'],
+  )
+  assert.deepEqual(await Promise.all([add(1), add(2)]), [2, 4])
+  assert.equal(database.prepare('SELECT count(*) AS count FROM t').get()?.['count'], 2)
+  database.close()
 })

@@ -1,7 +1,7 @@
 /** The processes of the demo: starts, kills, and ends them all. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { setPriority } from 'node:os'
+import { getPriority, setPriority } from 'node:os'
 import { join } from 'node:path'
 
 const example = join(import.meta.dirname, '..')
@@ -75,7 +75,9 @@ export class Processes {
     }, readyWithinMs)
     try {
       const match = await Promise.race([isReady, this.failed])
-      if (background && child.pid !== undefined) setPriority(child.pid, 5)
+      if (background && child.pid !== undefined) {
+        setPriority(child.pid, Math.min(19, getPriority() + 5))
+      }
       return { child, match }
     } finally {
       clearTimeout(timer)

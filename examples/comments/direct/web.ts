@@ -12,8 +12,8 @@ const services = (process.env['SERVICES'] ?? '').split(',')
 const comments = openComments()
 
 const app = commentRoutes({
-  async submit(articleId, newComment) {
-    const comment = comments.add(articleId, newComment)
+  async submit(newComment) {
+    const comment = await comments.add(newComment)
     const event = commentCreated(comment)
     const calls = await Promise.allSettled(services.map(url => call(url, event)))
     if (calls.some(({ status }) => status === 'rejected')) {

@@ -4,8 +4,9 @@
  * them, and not when the broker is away. The event waits in the table `outbox`; `relay.ts` pushes it.
  */
 import { randomUUID } from 'node:crypto'
-import type { Comment, CommentCreated, NewComment } from '../comment-created.ts'
+import type { Comment, CommentCreated } from '../comment-created.ts'
 import { inTransaction, openDatabase } from '../settings.ts'
+import { together } from './together.ts'
 
 const tables = `
   CREATE TABLE IF NOT EXISTS comments (
@@ -46,15 +47,13 @@ export function openComments(directory?: string) {
   const updateSent = database.prepare('UPDATE outbox SET sent_at = ? WHERE id = ?')
 
   return {
-    /** Stores the comment and its event. */
-    add(articleId: string, { author, text }: NewComment): Comment {
-      return inTransaction(database, () => {
-        const { lastInsertRowid } = insertComment.run(articleId, author, text)
-        const comment = { id: Number(lastInsertRowid), articleId, author, text }
-        insertEvent.run(JSON.stringify(commentCreated(comment)))
-        return comment
-      })
-    },
+    /** Stores the comment and its event; resolves when both are committed. */
+    add: together(database, ({ articleId, author, text }: Omit<Comment, 'id'>): Comment => {
+      const { lastInsertRowid } = insertComment.run(articleId, author, text)
+      const comment = { id: Number(lastInsertRowid), articleId, author, text }
+      insertEvent.run(JSON.stringify(commentCreated(comment)))
+      return comment
+    }),
 
     ofArticle(articleId: string): Comment[] {
       return selectComments.all(articleId) as unknown as Comment[]

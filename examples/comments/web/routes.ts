@@ -19,7 +19,7 @@ const body = {
 
 /** What stands behind the routes. */
 export interface Behind {
-  submit(articleId: string, comment: NewComment): Comment | Promise<Comment>
+  submit(comment: Omit<Comment, 'id'>): Promise<Comment>
   list(articleId: string): Comment[]
 }
 
@@ -30,7 +30,7 @@ export function commentRoutes({ submit, list }: Behind): FastifyInstance {
     '/articles/:id/comments',
     { schema: { params, body } },
     async (request, reply) => {
-      const comment = await submit(request.params.id, request.body)
+      const comment = await submit({ articleId: request.params.id, ...request.body })
       return reply.code(201).send(comment)
     },
   )
