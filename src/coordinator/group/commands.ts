@@ -203,7 +203,7 @@ export interface DescribedMember {
   readonly groupInstanceId: string | null
   readonly clientId: string
   readonly clientHost: string
-  /** Empty unless Stable, as the assignment. */
+  /** Empty unless Stable; the assignment is the last one given, as in Kafka. */
   readonly metadata: Uint8Array
   readonly assignment: Uint8Array
 }

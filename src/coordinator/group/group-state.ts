@@ -262,7 +262,7 @@ export class GroupState {
         clientId: member.clientId,
         clientHost: member.clientHost,
         metadata: metadataOf(member, protocolName) ?? noBytes,
-        assignment: isStable ? member.assignment : noBytes,
+        assignment: member.assignment,
       })),
     }
   }
