@@ -6,7 +6,7 @@ import { capabilities } from './capabilities.ts'
 import type { Client } from './clients.ts'
 
 const setupDeadlineMs = 900_000
-const phaseDeadlineMs = 120_000
+const phaseDeadlineMs = 180_000
 const stderrChars = 4000
 
 /** What one line said. `why`: how it FAILED, or why it is absent. */
