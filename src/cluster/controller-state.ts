@@ -184,7 +184,7 @@ export function changeConfigs(
 function checkNewName(image: Image, name: string): void {
   checkTopicName(name)
   if (image.topicIdOf(name) !== undefined) {
-    throw new KafkaError('TOPIC_ALREADY_EXISTS', `topic ${name} exists`)
+    throw new KafkaError('TOPIC_ALREADY_EXISTS', `topic ${name} already exists`)
   }
   const other = image.collidingTopic(collisionKey(name))
   if (other !== undefined) {
