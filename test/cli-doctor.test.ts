@@ -168,7 +168,10 @@ test('an advertised address that leads nowhere, or elsewhere, is the trouble tha
 
 test('a broker says in words what came to its port instead of Kafka', async () => {
   // Two of them: one reports a broken connection at most once a second.
-  const [first, second] = await Promise.all([brokerProcess(), brokerProcess()])
+  const [first, second] = await Promise.all([
+    brokerProcess('--log-format', 'text'),
+    brokerProcess('--log-format', 'text'),
+  ])
   connect(first.port, '127.0.0.1').end('GET / HTTP/1.1\r\n\r\n').resume()
   await first.said(/WARN .*reason="this is HTTP, not Kafka: /)
   tlsConnect({ port: second.port, host: '127.0.0.1' }).on('error', () => {})

@@ -99,6 +99,11 @@ export class Broker {
     return this.addresses[0]!
   }
 
+  /** Clients that are connected now. */
+  get connectionCount(): number {
+    return this.#parts.server.connectionCount
+  }
+
   /** Finishes what was accepted, then stops; the marker of a clean stop is written last. Idempotent. */
   close(): Promise<void> {
     this.#closing ??= stopParts(this.#parts)

@@ -31,6 +31,10 @@ async function run(argv: readonly string[]): Promise<void> {
     const { runStart } = await import('./start.ts')
     return await runStart(start)
   }
+  if (command === undefined && process.stdout.isTTY) {
+    const { welcome } = await import('./welcome.ts')
+    return await welcome()
+  }
   const { runProgram } = await import('./program.ts')
   await runProgram(argv)
 }

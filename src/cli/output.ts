@@ -5,7 +5,11 @@ import { styleText } from 'node:util'
 type Style = Parameters<typeof styleText>[0]
 
 /** Styles text where `stream` is a terminal that shows colours; NO_COLOR and FORCE_COLOR are heeded. */
-export function styled(style: Style, text: string, stream = process.stdout): string {
+export function styled(
+  style: Style,
+  text: string,
+  stream: NodeJS.WriteStream = process.stdout,
+): string {
   return styleText(style, text, { stream })
 }
 

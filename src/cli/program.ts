@@ -49,7 +49,7 @@ function program(): Command {
   root.addCommand(completion())
   root.addCommand(suggestions(), { hidden: true })
   examples(root, [
-    ['ottla start', 'a broker on 127.0.0.1:9092, data in ./ottla-data'],
+    ['ottla start', 'a broker on 127.0.0.1:9092'],
     ['ottla topics create orders --partitions 3', ''],
     ['echo hello | ottla produce orders', 'each line of the input becomes a record'],
     ['ottla consume orders', 'from the beginning, and on as records come'],

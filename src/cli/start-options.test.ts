@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { parseStart, startProperties } from './start-options.ts'
+import { parseStart, reportOptions, startProperties } from './start-options.ts'
 
 function properties(args: readonly string[], environment: Record<string, string> = {}) {
   const values = parseStart(args)
@@ -54,4 +54,15 @@ test('values that cannot be meant are refused with what to write', () => {
   refused(['--port', 'http'], /--port http: a port is/)
   refused(['--set', 'novalue'], /key=value/)
   refused(['--config', '/does/not/exist'], /cannot read the config file \/does\/not\/exist/)
+})
+
+test('a terminal gets text, a pipe JSON, and either what it asks for', () => {
+  const options = (args: readonly string[], isTerminal: boolean) =>
+    reportOptions(parseStart(args)!, isTerminal)
+  assert.deepEqual(options([], true), { format: 'text', level: 'info' })
+  assert.deepEqual(options([], false), { format: 'json', level: 'info' })
+  const asked = options(['--log-format', 'text', '--log-level', 'error'], false)
+  assert.deepEqual(asked, { format: 'text', level: 'error' })
+  assert.throws(() => options(['--log-format', 'xml'], true), { message: /it is text or json/ })
+  assert.throws(() => options(['--log-level', 'all'], true), { message: /info, warn or error/ })
 })

@@ -6,6 +6,7 @@
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { parseProperties } from '../config/properties.ts'
+import { type ReportFormat, type ReportLevel, reportLevels } from '../io/report.ts'
 import { Failure, fileProblem } from './failure.ts'
 
 export interface StartOption {
@@ -34,6 +35,12 @@ export const startOptions: readonly StartOption[] = [
     multiple: true,
     about: 'one config, stronger than files and environment; can be repeated',
   },
+  {
+    name: 'log-format',
+    value: 'format',
+    about: 'text or json (default: text in a terminal, json elsewhere)',
+  },
+  { name: 'log-level', value: 'level', about: 'info, warn or error (default: info)' },
 ]
 
 export type StartValues = Readonly<Record<string, string | string[] | undefined>>
@@ -83,6 +90,21 @@ export function startProperties(
   const listener = listenerOf(values.host, values.port)
   if (listener !== undefined) properties.set('listeners', listener)
   return properties
+}
+
+/** How the broker reports. Throws Failure for a word that is none. */
+export function reportOptions(
+  values: StartValues,
+  isTerminal: boolean,
+): { readonly format: ReportFormat; readonly level: ReportLevel } {
+  const format = values['log-format'] ?? values.logFormat ?? (isTerminal ? 'text' : 'json')
+  if (format !== 'text' && format !== 'json') {
+    throw new Failure(`--log-format ${format}: it is text or json`)
+  }
+  const wanted = values['log-level'] ?? values.logLevel ?? 'info'
+  const level = reportLevels.find(each => each === wanted)
+  if (level === undefined) throw new Failure(`--log-level ${wanted}: it is info, warn or error`)
+  return { format, level }
 }
 
 function listOf(value: string | string[] | undefined): readonly string[] {

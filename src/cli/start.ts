@@ -3,19 +3,27 @@ import { constants } from 'node:os'
 import { relative, resolve } from 'node:path'
 import { softwareVersion } from '../base/version.ts'
 import { Broker } from '../broker/broker.ts'
-import { styled } from './output.ts'
-import { type StartValues, startProperties } from './start-options.ts'
+import { nodeIo } from '../io/node.ts'
+import { lineReport, type ReportLevel } from '../io/report.ts'
+import { plural, styled } from './output.ts'
+import { reportOptions, type StartValues, startProperties } from './start-options.ts'
 
+/** Resolves, or ends the process, when the broker has stopped. */
 export async function runStart(values: StartValues): Promise<void> {
-  const broker = await Broker.start({ properties: startProperties(values, process.env) })
+  const broker = await started(values)
   let stopping = false
   const stop = (signal: NodeJS.Signals) => {
-    if (stopping) process.exit(128 + constants.signals[signal])
+    if (stopping) {
+      process.stdout.write('Stopped at once: the next start looks its logs through.\n')
+      process.exit(128 + constants.signals[signal])
+    }
     stopping = true
-    process.stdout.write('Stopping: finishing what was accepted (once more to stop at once)\n')
+    process.stdout.write(stoppingText(broker))
+    const waiting = setTimeout(() => process.stdout.write(waitingText(broker)), patienceMs)
     void broker.close().then(
       () => process.exit(0),
       (error: unknown) => {
+        clearTimeout(waiting)
         console.error('ottla: the broker did not stop cleanly:', error)
         process.exit(1)
       },
@@ -27,6 +35,34 @@ export async function runStart(values: StartValues): Promise<void> {
   if (failure === undefined) return
   console.error(`ottla: the broker cannot go on: ${failure.message}`)
   process.exit(1)
+}
+
+/** After so long a stop says what it waits for. */
+const patienceMs = 1000
+
+async function started(values: StartValues): Promise<Broker> {
+  const style = (level: ReportLevel, text: string) =>
+    styled(level === 'info' ? 'dim' : level === 'warn' ? 'yellow' : 'red', text, process.stderr)
+  const report = lineReport({ ...reportOptions(values, process.stderr.isTTY === true), style })
+  const properties = startProperties(values, process.env)
+  try {
+    return await Broker.start({ properties, io: nodeIo({ report }) })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
+    const { neighbourOf } = await import('./neighbour.ts')
+    throw (await neighbourOf(properties, error as Error)) ?? error
+  }
+}
+
+function stoppingText({ connectionCount }: Broker): string {
+  const clients = connectionCount === 0 ? '' : ` for ${plural(connectionCount, 'connection')}`
+  return `\nStopping: finishing what was accepted${clients} (Ctrl-C again stops at once)\n`
+}
+
+function waitingText({ connectionCount }: Broker): string {
+  return connectionCount === 0
+    ? 'Still stopping: logs and snapshots are being written.\n'
+    : `Still stopping: ${plural(connectionCount, 'client')} to be answered, 30 s at most.\n`
 }
 
 function banner(broker: Broker): string {

@@ -7,7 +7,7 @@
  * descriptor of the file in this process would drop the lock, so nothing else may open it.
  */
 
-import { statSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { type DirectoryLock, DirectoryLockedError, DiskError } from './io.ts'
@@ -50,9 +50,24 @@ function lockError(
   path: string,
   cause: Error & { code?: string; errcode?: number },
 ): Error {
-  if (cause.errcode === sqliteBusy) return new DirectoryLockedError(directory, { cause })
+  if (cause.errcode === sqliteBusy) {
+    return new DirectoryLockedError(directory, { cause, pid: holderOf(path) })
+  }
   const code = cause.code === 'ERR_SQLITE_ERROR' ? 'EACCES' : (cause.code ?? 'EIO')
   return new DiskError(code, `cannot lock ${path}: ${cause.message}`, { cause })
+}
+
+/** Linux lists the locks of all files with their holders; elsewhere undefined. */
+function holderOf(path: string): number | undefined {
+  try {
+    const { ino } = statSync(path)
+    // `1: POSIX  ADVISORY  WRITE 4711 fe:01:131077 0 EOF`
+    const line = new RegExp(`^\\d+: +POSIX .* (\\d+) [\\da-f]+:[\\da-f]+:${ino} `, 'mu')
+    const pid = Number(line.exec(readFileSync('/proc/locks', 'utf8'))?.[1])
+    return pid > 0 ? pid : undefined
+  } catch {
+    return undefined
+  }
 }
 
 /** Node 22 calls the module experimental in a warning that means nothing to our users. */

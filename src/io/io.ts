@@ -39,8 +39,10 @@ export class DiskError extends Error {
 
 /** Another process (or another user of this one) holds the lock of the directory. */
 export class DirectoryLockedError extends Error {
-  constructor(directory: string, options?: ErrorOptions) {
-    super(`data directory ${directory} is in use by another broker`, options)
+  /** `pid`: the process that holds it, where the system tells. */
+  constructor(directory: string, options?: ErrorOptions & { readonly pid?: number | undefined }) {
+    const holder = options?.pid === undefined ? '' : ` (process ${options.pid})`
+    super(`data directory ${directory} is in use by another broker${holder}`, options)
     this.name = 'DirectoryLockedError'
   }
 }

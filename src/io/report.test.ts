@@ -46,3 +46,20 @@ test('an error is reported with its stack and its causes', () => {
     assert.match(lines[0]!, /report\.test\.ts/)
   }
 })
+
+test('lines below the level are left out, and the level can be coloured', () => {
+  const lines: string[] = []
+  const report = lineReport({
+    level: 'warn',
+    style: (level, text) => `<${level}>${text}</>`,
+    write: line => lines.push(line),
+    wallMs: () => 1.7e12,
+  })
+  report.info({}, 'quiet')
+  report.warn({}, 'loud')
+  report.error({}, 'louder')
+  assert.deepEqual(lines, [
+    '2023-11-14T22:13:20.000Z <warn>WARN </> loud\n',
+    '2023-11-14T22:13:20.000Z <error>ERROR</> louder\n',
+  ])
+})

@@ -4,9 +4,17 @@ import type { Report, ReportFields } from './io.ts'
 
 export type ReportFormat = 'text' | 'json'
 
+/** How bad it is, rising. */
+export const reportLevels = ['info', 'warn', 'error'] as const
+export type ReportLevel = (typeof reportLevels)[number]
+
 /** Where a line goes and what time it carries; by default stderr and now. */
 export interface LineReportOptions {
   readonly format?: ReportFormat
+  /** Lines below are left out; `info` by default. */
+  readonly level?: ReportLevel
+  /** Colours the level of a text line. */
+  readonly style?: (level: ReportLevel, text: string) => string
   readonly write?: (line: string) => void
   readonly wallMs?: () => number
 }
@@ -18,14 +26,19 @@ export interface LineReportOptions {
 export function lineReport(options: LineReportOptions = {}): Report {
   const wallMs = options.wallMs ?? Date.now
   const write = options.write ?? ((line: string) => void process.stderr.write(line))
-  const shape = options.format === 'json' ? jsonLine : textLine
-  const at = (level: string) => (fields: ReportFields, message: string) =>
-    write(shape(new Date(wallMs()).toISOString(), level, fields, message) + '\n')
+  const style = options.style ?? ((_: ReportLevel, text: string) => text)
+  const lowest = reportLevels.indexOf(options.level ?? 'info')
+  const at = (level: ReportLevel) => (fields: ReportFields, message: string) => {
+    if (reportLevels.indexOf(level) < lowest) return
+    const time = new Date(wallMs()).toISOString()
+    if (options.format === 'json') write(`${jsonLine(time, level, fields, message)}\n`)
+    else write(`${textLine(time, style(level, level.toUpperCase().padEnd(5)), fields, message)}\n`)
+  }
   return { info: at('info'), warn: at('warn'), error: at('error') }
 }
 
 function textLine(time: string, level: string, fields: ReportFields, message: string): string {
-  let line = `${time} ${level.toUpperCase().padEnd(5)} ${oneLine(message)}`
+  let line = `${time} ${level} ${oneLine(message)}`
   for (const [name, value] of Object.entries(fields)) {
     if (value !== undefined) line += ` ${name}=${textValue(plain(value))}`
   }
