@@ -51,11 +51,13 @@ const join: Adapter['join'] = async (group, topic, options, from) => {
   const read: Found[] = []
   const given: number[][] = []
   let rebalancing = true
+  let fetching = false // from what it held before: such a fetch still brings messages
   consumer.on('consumer:group:rebalance', () => {
     rebalancing = true
   })
   consumer.on('consumer:group:join', ({ assignments }) => {
     rebalancing = false
+    fetching = given.length > 0
     given.push((assignments ?? []).flatMap(one => one.partitions).sort())
   })
   const stream = await consumer.consume({
@@ -69,6 +71,9 @@ const join: Adapter['join'] = async (group, topic, options, from) => {
   })
   let failure: Error | undefined
   stream.on('data', message => read.push(found(message)))
+  stream.on('fetch', () => {
+    fetching = false
+  })
   stream.on('error', error => {
     failure = error
   })
@@ -78,7 +83,7 @@ const join: Adapter['join'] = async (group, topic, options, from) => {
       return read
     },
     given,
-    holds: () => (rebalancing ? [] : (given.at(-1) ?? [])),
+    holds: () => (rebalancing || fetching ? [] : (given.at(-1) ?? [])),
     commit: offsets =>
       consumer.commit({
         offsets: Object.entries(offsets).map(([partition, offset]) => ({
