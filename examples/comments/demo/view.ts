@@ -24,11 +24,12 @@ export interface View {
 
 const titles = {
   events: 'With events: the web service stores, answers, and is done',
-  direct: 'With direct calls: the web service calls three services before it answers',
+  direct: 'With direct calls: the web service calls three services, then answers',
 }
 const colors: readonly Style[] = ['cyan', 'magenta', 'yellow', 'blue']
 const newsShown = 5
 const left = 15
+const barCells = 26
 
 export function viewLines(view: View): Line[] {
   const { latencies } = view
@@ -42,13 +43,13 @@ export function viewLines(view: View): Line[] {
     [],
     label(
       'users',
-      bar(view.submitted / view.total, 28, 'green', '─'),
+      bar(view.submitted / view.total, barCells, 'green', '─'),
       [`  ${count(view.submitted)} of ${count(view.total)}`.padEnd(21), 'plain'],
       [`${count(view.errors)} errors`, view.errors > 0 ? 'red' : 'plain'],
     ),
     label(
       'answered in',
-      [sparkline(latencies.p99s, 28).padEnd(28), 'green'],
+      [sparkline(latencies.p99s, barCells).padEnd(barCells), 'green'],
       [`  p50 ${duration(latencies.at(0.5))}`.padEnd(15), 'plain'],
       [`p99 ${duration(latencies.at(0.99))}`.padEnd(13), 'plain'],
     ),
@@ -66,7 +67,10 @@ export function viewLines(view: View): Line[] {
         ]),
     [],
     [
-      [` ${'service'.padEnd(left)}${(view.kind === 'events' ? 'backlog' : '').padEnd(37)}`, 'dim'],
+      [
+        ` ${'service'.padEnd(left)}${(view.kind === 'events' ? 'backlog' : '').padEnd(barCells + 9)}`,
+        'dim',
+      ],
       [`${'handled'.padStart(9)}${view.kind === 'events' ? '  seen twice' : ''}`, 'dim'],
     ],
     ...view.services.map((service, index) => serviceLine(view, service, colors[index]!)),
@@ -83,8 +87,11 @@ function serviceLine(view: View, service: ServiceView, color: Style): Line {
   if (state === 'not yet') return label(service.name, ['joins later', 'dim'])
   const waiting: Line =
     service.backlog === undefined
-      ? [[''.padEnd(37), 'plain']]
-      : [bar(backlog / (view.total * 0.6), 28, color, ' '), [count(backlog).padStart(9), 'plain']]
+      ? [[''.padEnd(barCells + 9), 'plain']]
+      : [
+          bar(backlog / (view.total * 0.6), barCells, color, ' '),
+          [count(backlog).padStart(9), 'plain'],
+        ]
   return label(
     service.name,
     ...waiting,
