@@ -51,7 +51,10 @@ export class Processes {
         join(example, file),
         ...args,
       ],
-      { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], env: { ...process.env, ...env } },
+      {
+        stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+        env: { ...process.env, FORCE_COLOR: '0', ...env },
+      },
     )
     let output = ''
     const isReady = new Promise<RegExpExecArray>(resolve => {

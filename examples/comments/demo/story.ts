@@ -209,7 +209,7 @@ async function startOttla({ processes, directory }: Stage): Promise<string> {
     name: 'ottla',
     file,
     args: ['start', '--port', '0', '--data', join(directory, 'ottla')],
-    ready: /listening\s+(\S+)\s[\s\S]*stop it/,
+    ready: /is ready[\s\S]*?listening\s+(\S+)\s/,
   })
   return address(ottla)
 }
