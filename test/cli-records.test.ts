@@ -169,7 +169,11 @@ test('an error names the line of the input', async () => {
   await out(['topics', 'create', 'small', '--config', 'max.message.bytes=1000'])
   writeFileSync(join(directory, 'long.txt'), `short\n${'x'.repeat(2000)}\nshort`)
   const cases: [args: string[], input: string, message: RegExp][] = [
-    [['produce', 'lines', '--ndjson'], '{}\n{"key":', /^ottla: line 2 is not JSON/],
+    [
+      ['produce', 'lines', '--ndjson'],
+      '{}\n{"key":',
+      /^ottla: line 2 is not JSON.* \(1 record sent before\)/,
+    ],
     [
       ['produce', 'lines', '--ndjson'],
       '{}\n{"partition":7}',
@@ -183,6 +187,8 @@ test('an error names the line of the input', async () => {
     assert.match(error, message)
     assert.equal(code, 1)
   }
+  const before = await out(['consume', 'lines', '-e', '-f', '%o '])
+  assert.equal(before, '0 1 ', 'the lines before the fault were sent')
   const stored = await out(['consume', 'small', '-e'])
   assert.equal(stored, 'short\n')
 })

@@ -125,6 +125,15 @@ export class Examination {
     const missing = pairedApis(this.apis).filter(
       ({ request, version }) => version === undefined && essential.includes(request),
     )
+    if (missing.some(({ request, theirs }) => request === metadataRequest && theirs === 'none')) {
+      yield {
+        step: 'versions',
+        state: 'bad',
+        text: 'this is a controller, not a broker: it keeps the cluster together and takes no records',
+        advice: 'Give clients the port of a listener that is not in controller.listener.names.',
+      }
+      return false
+    }
     if (missing.length > 0) {
       yield {
         step: 'versions',

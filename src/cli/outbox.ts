@@ -59,24 +59,38 @@ export class Outbox {
   }
 
   /**
-   * Takes a record; waits while there is no room. `partition` undefined: by key, or in turn. Throws
-   * Failure, which names the lines, when an earlier record was not stored.
+   * Takes a record; a promise only where it has to wait for room. `partition` undefined: by key, or in
+   * turn. Fails with Failure, which names the lines, when an earlier record was not stored.
    */
-  async add(record: NewRecord, partition: number | undefined, place: LinePlace): Promise<void> {
+  add(
+    record: NewRecord,
+    partition: number | undefined,
+    place: LinePlace,
+  ): Promise<void> | undefined {
     const chosen = partition ?? this.#partitionFor(record.key)
     const bytes = sizeOf(record)
-    while (!this.#hasRoom(chosen, bytes)) {
+    if (!this.#hasRoom(chosen, bytes)) return this.#addLater(record, chosen, place, bytes)
+    this.#put(record, chosen, place, bytes)
+    return undefined
+  }
+
+  async #addLater(
+    record: NewRecord,
+    partition: number,
+    place: LinePlace,
+    bytes: number,
+  ): Promise<void> {
+    while (!this.#hasRoom(partition, bytes)) {
       if (this.#sending === undefined) this.nudge()
       await this.#sending
       this.#throwIfFailed()
     }
-    const batch = this.#waiting.get(chosen) ?? {
-      partition: chosen,
-      records: [],
-      places: [],
-      bytes: 0,
-    }
-    this.#waiting.set(chosen, batch)
+    this.#put(record, partition, place, bytes)
+  }
+
+  #put(record: NewRecord, partition: number, place: LinePlace, bytes: number): void {
+    const batch = this.#waiting.get(partition) ?? { partition, records: [], places: [], bytes: 0 }
+    this.#waiting.set(partition, batch)
     batch.records.push(record)
     batch.places.push(place)
     batch.bytes += bytes

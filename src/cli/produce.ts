@@ -36,10 +36,10 @@ export async function produce(topic: string, options: ProduceOptions): Promise<v
     const { acks, compression } = options
     const outbox = new Outbox(cluster, topic, count, { acks: acksOf[acks], compression })
     const sending = new Sending(outbox, options.file ?? [])
-    await sending.all(async line => {
+    await sending.all(line => {
       const { partition, ...record } = parse(line)
       const stamped = { timestamp: Date.now(), ...record }
-      await outbox.add(stamped, partitionOf(partition, line), line.place)
+      return outbox.add(stamped, partitionOf(partition, line), line.place)
     }, options.tombstone === true)
     if (process.stderr.isTTY) {
       console.error(`${plural(outbox.sent, 'record')} sent to ${topic}`)
@@ -61,7 +61,7 @@ class Sending {
   }
 
   /** `isTombstone`: nothing is read, and one line of no bytes is sent. */
-  async all(send: (line: Line) => Promise<void>, isTombstone: boolean): Promise<void> {
+  async all(send: (line: Line) => Promise<void> | undefined, isTombstone: boolean): Promise<void> {
     try {
       if (isTombstone) {
         await send({ text: new Uint8Array(0), place: { file: undefined, line: 1 } })
@@ -73,16 +73,29 @@ class Sending {
         if (!this.#interrupt.isAsked) await this.#input(fileInput(file), file, send)
       }
       await this.#outbox.drained()
+    } catch (error) {
+      throw await this.#withCount(error)
     } finally {
       this.#progress.clear()
       this.#interrupt.close()
     }
   }
 
+  /** What came before a fault in the input is sent all the same, and the message says so. */
+  async #withCount(error: unknown): Promise<unknown> {
+    const isSent = await this.#outbox.drained().then(
+      () => true,
+      () => false,
+    )
+    const { sent } = this.#outbox
+    if (!isSent || sent === 0 || !(error instanceof Failure)) return error
+    return new Failure(`${error.message} (${plural(sent, 'record')} sent before)`, { cause: error })
+  }
+
   async #input(
     input: Input,
     file: string | undefined,
-    send: (line: Line) => Promise<void>,
+    send: (line: Line) => Promise<void> | undefined,
   ): Promise<void> {
     const totalBytes = file === undefined ? undefined : fileBytes(file)
     const before = this.#readBytes
@@ -91,7 +104,9 @@ class Sending {
       for await (const lines of linesOf(input, file)) {
         for (const line of lines) {
           this.#readBytes += line.text.length + 1
-          await send(line)
+          // Most lines find room at once; waiting for nothing would cost more than sending them.
+          const room = send(line)
+          if (room !== undefined) await room
           if (this.#interrupt.isAsked) return
         }
         this.#outbox.nudge()
