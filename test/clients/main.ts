@@ -157,8 +157,10 @@ async function testClients(names: readonly string[]): Promise<void> {
     complete: names.length === 0 && external === undefined,
     columns: [...all.map(progress => progress.column()), ...troubles],
   }
-  mkdirSync(dirname(resultFile), { recursive: true })
-  writeFileSync(resultFile, `${JSON.stringify(result, undefined, 2)}\n`)
+  if (result.complete) {
+    mkdirSync(dirname(resultFile), { recursive: true })
+    writeFileSync(resultFile, `${JSON.stringify(result, undefined, 2)}\n`)
+  }
   console.log(`\n${terminalTable(result)}`)
   const failed = result.columns.flatMap(failures).length
   const shown = result.columns
@@ -175,10 +177,10 @@ async function testClients(names: readonly string[]): Promise<void> {
 const readPage = () => (existsSync(page) ? readFileSync(page, 'utf8') : '')
 
 function printPage(): void {
-  if (!existsSync(resultFile)) throw new Error('there was no run: npm run test:clients')
+  if (!existsSync(resultFile)) throw new Error('no complete run yet: npm run test:clients')
   const result: Result = JSON.parse(readFileSync(resultFile, 'utf8'))
-  if (!result.complete || result.columns.flatMap(failures).length > 0) {
-    throw new Error('the last run was not green or did not have every client: npm run test:clients')
+  if (result.columns.flatMap(failures).length > 0) {
+    throw new Error('the last complete run was not green: npm run test:clients')
   }
   writeFileSync(page, clientsPage(result))
 }
