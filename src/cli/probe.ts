@@ -124,7 +124,7 @@ function isWhole(bytes: Buffer): boolean {
   return size < 0 || size > maxAnswerBytes || bytes.length >= 4 + size
 }
 
-/** What an answer to ApiVersions v0 with correlation id 1 is. Exported for its test. */
+/** What an answer to ApiVersions v0 with correlation id 1 is. */
 export function understood(bytes: Buffer): Spoken {
   const foreign = foreignProtocol(bytes)
   if (foreign === 'TLS') return { kind: 'tls' }
