@@ -235,3 +235,15 @@ test('Ctrl-C ends consume and produce with what they have, exit code 130', async
   assert.equal((await once(producing, 'close'))[0], 130)
   assert.equal(seen.out, 'two\n')
 })
+
+test('help fits into 80 columns', async () => {
+  const commands = ['start', 'produce', 'consume', 'doctor', 'topics', 'topics describe']
+  const helps = commands.map(command => ottla([...command.split(' '), '--help']))
+  for (const { out: help } of await Promise.all(helps)) {
+    assert.match(help, /^Usage: ottla/)
+    assert.deepEqual(
+      help.split('\n').filter(line => line.length > 80),
+      [],
+    )
+  }
+})

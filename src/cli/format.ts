@@ -30,10 +30,10 @@ const parts: Readonly<Record<string, Part>> = {
 
 /** What `--help` says of the placeholders. */
 export const formatHelp = `In a format
-  %v %k  value and key (%s is the value too)    %t %p %o  topic, partition, offset
-  %h     headers: name=value,…                  %T %d     time in milliseconds, or as a date
-  %S %K  bytes of value and key, -1 for null    %R        %S as four bytes, big-endian
-  %%     a percent sign                         \\n \\t \\r \\0 \\\\ \\xHH work, too`
+  %v %k  value and key (also %s)      %t %p %o  topic, partition, offset
+  %h     headers: name=value,...      %T %d     time: milliseconds, or a date
+  %S %K  their bytes, -1 for null     %R        %S as four bytes, big-endian
+  %%     a percent sign               \\n \\t \\r \\0 \\\\ and \\xHH work, too`
 
 /** Compiles a format (`%k: %v\n`). Throws Failure for an unknown letter. */
 export function recordFormat(format: string): RecordText {

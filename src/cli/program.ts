@@ -68,8 +68,9 @@ function start(): Command {
   start.addHelpText(
     'after',
     `
-Every key of Kafka's server.properties can be given in a file, in the environment as
-OTTLA_ and the key in capitals with _ for each dot, or by --set; the last of these wins.`,
+Every key of Kafka's server.properties can be given in a file, in the
+environment as OTTLA_ and the key in capitals with _ for each dot, or by --set;
+the last of these wins.`,
   )
   examples(start, [
     ['ottla start', 'on 127.0.0.1:9092, data in ./ottla-data'],

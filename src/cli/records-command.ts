@@ -51,18 +51,18 @@ export function consume(): Command {
   consume.addHelpText(
     'after',
     `
-A place is earliest, latest (or end), an offset, -N (N before the end), a time as
-2026-01-31T12:00Z or @milliseconds, or an age as 15m, 2h or 7d.
+A place is earliest, latest (or end), an offset, -N (N before the end), a time
+as 2026-01-31T12:00Z or @milliseconds, or an age as 15m, 2h or 7d.
 
 ${formatHelp}
 
-A filter may look at ${filterNames.slice(0, 5).join(', ')}, ${filterNames.slice(5).join(', ')};
+A filter sees ${filterNames.join(', ')};
 json is the value, parsed. It runs as code, with all that you may do yourself.`,
   )
   examples(consume, [
-    ['ottla consume orders', 'from the beginning, and on as records come'],
-    ['ottla consume orders -o -10 -e', 'the last ten of each partition'],
-    ['ottla consume orders --from 15m -v', 'what came since, with keys and times'],
+    ['ottla consume orders', 'from the beginning, and on'],
+    ['ottla consume orders -o -10 -e', 'the last ten of each'],
+    ['ottla consume orders --from 15m -v', 'with keys and times'],
     ["ottla consume orders --filter 'json.total > 100' -n 5", ''],
     ["ottla consume orders payments -f '%t %d %k=%v\\n'", 'two topics'],
     ['ottla consume orders -e --ndjson | jq .value', ''],
