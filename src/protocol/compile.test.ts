@@ -301,6 +301,12 @@ test('unknown tags are skipped', () => {
   assert.equal(value.note, 'a')
 })
 
+test('trailing bytes are passed over where they are allowed', () => {
+  const frame = hex('0000 00000000 00')
+  const value = decode(parcel, 0, frame, 0, { trailing: true })
+  assert.deepEqual(value, decode(parcel, 0, frame.subarray(0, -1)))
+})
+
 test('a nullable struct is null or there', () => {
   const maybe = message(
     'Maybe',

@@ -15,6 +15,8 @@ export { EncodeError } from './writer.ts'
 export interface DecodeOptions {
   /** Every int64 is a bigint, whatever its declaration says. */
   readonly exact?: boolean
+  /** Bytes after the message are passed over. */
+  readonly trailing?: boolean
 }
 
 /** Codecs of one message by version, as far as they were used. */
@@ -29,7 +31,8 @@ const writer = new Writer()
 
 /**
  * Decodes `bytes` from `offset` to their end; byte fields are views into them. Throws DecodeError,
- * also on trailing bytes, and RangeError when the message has no such version.
+ * also on trailing bytes unless these are allowed, and RangeError when the message has no such
+ * version.
  */
 export function decode<F extends Fields>(
   message: Message<F>,
@@ -40,7 +43,7 @@ export function decode<F extends Fields>(
 ): IncomingFields<F> {
   const reader = new Reader(bytes, offset)
   const value = decoder(message, version, options.exact ?? false)(reader)
-  reader.finish()
+  if (options.trailing !== true) reader.finish()
   return value as IncomingFields<F>
 }
 

@@ -79,7 +79,9 @@ export class Dispatcher {
       }
       throw new CloseConnection(`${api.request.name} v${header.apiVersion} is not served`)
     }
-    const request = decode(api.request, header.apiVersion, frame, header.bodyOffset)
+    // Kafka passes over bytes after the body, and librdkafka leaves three when it asks for all topics.
+    const options = { trailing: true }
+    const request = decode(api.request, header.apiVersion, frame, header.bodyOffset, options)
     const ctx = new RequestContext(this.#domain, this.#server, connection, header)
     const response = await this.#handle(api, ctx, request)
     this.#slow.answered(api.request, ctx, request)
