@@ -97,6 +97,7 @@ const findings: Questions = Object.fromEntries(
       ['a share partition that is none', s => findAll(s.a, ['gx0'], { keyType: 2 })],
       ['a share partition', async s => findAll(s.a, [`${s.g}:${s.topicId}:0`], { keyType: 2 })],
       ['a transactional id', s => find(s.a, 'tx', 1)],
+      ['a transactional id in v2', s => find(s.a, 'tx', 1, 2)],
       ['several transactional ids', s => findAll(s.a, ['tx', 'ty'], { keyType: 1 })],
     ]),
 )

@@ -2,8 +2,9 @@
  * FindCoordinator (key 10), v0–6: the broker that coordinates a group; from v4 for several keys at
  * once. The first question makes `__consumer_offsets`, and is answered when that can be written.
  *
- * Transactional ids and share partitions have no coordinator here yet. INVALID_REQUEST is what
- * clients give up on at once; for COORDINATOR_NOT_AVAILABLE they would ask again for minutes.
+ * Transactional ids and share partitions have no coordinator here yet. The Java client gives up on
+ * INVALID_REQUEST at once and shows our message; librdkafka, which speaks up to v2, does so only for
+ * TRANSACTIONAL_ID_AUTHORIZATION_FAILED. For all else they ask again, for minutes.
  */
 import { KafkaError } from '../../protocol/errors.ts'
 import type {
@@ -17,6 +18,8 @@ type Coordinator = NonNullable<FindCoordinatorResponse['coordinators']>[number]
 
 /** First version that asks for several keys (KIP-699). */
 const firstBatchedVersion = 4
+
+const lastOfLibrdkafka = 2
 
 /** By then the topic of the groups can be written, or the client asks again. */
 const creationTimeoutMs = 15_000
@@ -37,7 +40,7 @@ export async function findCoordinator(
 
 async function find(ctx: RequestContext, keyType: number, key: string): Promise<Coordinator> {
   try {
-    checkKeyType(keyType)
+    checkKeyType(keyType, ctx.version)
     const brokerId = await ctx.domain.groups.coordinatorOf(key, ctx.deadlineMs(creationTimeoutMs))
     const broker = ctx.image.broker(brokerId)
     const address = broker && addressOf(ctx, broker)
@@ -49,14 +52,14 @@ async function find(ctx: RequestContext, keyType: number, key: string): Promise<
   }
 }
 
-/** Throws INVALID_REQUEST unless it is a group. */
-function checkKeyType(keyType: number): void {
+/** Throws INVALID_REQUEST, TRANSACTIONAL_ID_AUTHORIZATION_FAILED unless it is a group. */
+function checkKeyType(keyType: number, version: number): void {
   switch (keyType) {
     case 0:
       return
     case 1:
       throw new KafkaError(
-        'INVALID_REQUEST',
+        version > lastOfLibrdkafka ? 'INVALID_REQUEST' : 'TRANSACTIONAL_ID_AUTHORIZATION_FAILED',
         'transactions are not supported by this broker yet: produce without a transactional.id',
       )
     case 2:
