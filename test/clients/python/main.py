@@ -351,6 +351,8 @@ def create_topic():
     described = admin.describe_topics(TopicCollection([topic]))[topic].result(30)
     equal([p.id for p in described.partitions], [0, 1, 2], "partitions")
     equal([len(p.replicas) for p in described.partitions], [1, 1, 1], "replicas")
+    listed = admin.list_topics(timeout=20).topics.get(topic)
+    equal(None if listed is None else sorted(listed.partitions), [0, 1, 2], "listed partitions")
     try:
         create(topic)
     except KafkaException as error:

@@ -202,8 +202,9 @@ impl Client {
         Ok(true)
     }
 
+    /// As metadata of all topics says.
     pub fn partitions(&self, topic: &str) -> Outcome<Vec<i32>> {
-        let metadata = self.admin.inner().fetch_metadata(Some(topic), DEADLINE)?;
+        let metadata = self.admin.inner().fetch_metadata(None, DEADLINE)?;
         let mut ids = vec![];
         for found in metadata.topics().iter().filter(|found| found.name() == topic) {
             ids.extend(found.partitions().iter().map(|partition| partition.id()));
