@@ -13,7 +13,7 @@ export function topics(): Command {
   examples(topics, [
     ['ottla topics list', ''],
     ['ottla topics create orders --partitions 3 --config retention.ms=86400000', ''],
-    ['ottla topics describe orders', 'partitions, offsets, sizes, configs that were set'],
+    ['ottla topics describe orders', 'partitions, sizes, configs that were set'],
     ['ottla topics delete orders', ''],
   ])
   return topics
