@@ -65,19 +65,6 @@ const ours: Readonly<Record<string, Readonly<Record<string, Ours>>>> = {
     },
   },
   DescribeGroups: {
-    'a group that prepares its rebalance': {
-      because: 'an assignment that is about to end is not told',
-      answer: {
-        error: 0,
-        message: null,
-        id: 'g',
-        state: 'PreparingRebalance',
-        type: 'consumer',
-        protocol: '',
-        operations: -2147483648,
-        members: [1, 2].map(i => [`test-member-${i}`, null, 'test', '/host', 0, '']),
-      },
-    },
     'a group of offsets whose only offset was deleted': {
       because: 'a group that holds nothing is gone at once, not at the next check',
       answer: {
