@@ -55,8 +55,13 @@ async function started(values: StartValues): Promise<Broker> {
 }
 
 function stoppingText({ connectionCount }: Broker): string {
-  const clients = connectionCount === 0 ? '' : ` for ${plural(connectionCount, 'connection')}`
-  return `\nStopping: finishing what was accepted${clients} (Ctrl-C again stops at once)\n`
+  const what =
+    connectionCount === 0
+      ? 'what was accepted'
+      : `the requests of ${plural(connectionCount, 'connection')}`
+  // Behind the ^C that a terminal shows.
+  const begin = process.stdout.isTTY ? '\n' : ''
+  return `${begin}Stopping: finishing ${what} (Ctrl-C again stops at once)\n`
 }
 
 function waitingText({ connectionCount }: Broker): string {
