@@ -133,6 +133,8 @@ async function runPhases(
     await runAll(all, args, 'again')
     await broker?.stop()
     return (broker?.surprises() ?? []).map(line => broken('broker', line.slice(0, 1000)))
+  } catch (error) {
+    return [broken('broker', error instanceof Error ? error.message : String(error))]
   } finally {
     const failed = all.some(progress => progress.facts.some(fact => fact.how === 'FAILED'))
     if (broker !== undefined && failed) {

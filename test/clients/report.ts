@@ -54,7 +54,7 @@ export function terminalTable(result: Result): string {
     const failed = failures(column)
     const passed = column.facts.filter(fact => fact.how === 'ok').length
     lines.push(
-      `${column.name.padEnd(wide)}  ${column.version}${column.runtime && ` on ${column.runtime}`}: ` +
+      `${column.name.padEnd(wide)}  ${column.version || '–'}${column.runtime && ` on ${column.runtime}`}: ` +
         `${passed} shown${failed.length > 0 ? `, ${failed.length} FAILED` : ''}`,
     )
     for (const { what, why } of failed) lines.push(`  FAILED ${what}: ${why}`)
