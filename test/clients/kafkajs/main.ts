@@ -245,7 +245,7 @@ async function topics(): Promise<void> {
     const [zero] = (await admin.fetchTopicOffsets(topic)).filter(one => one.partition === 0)
     assert.deepEqual(zero, { partition: 0, offset: '20', high: '20', low: '15' })
     await admin.createPartitions({ topicPartitions: [{ topic, count: 4 }] })
-    assert.deepEqual(await client.partitionsOf(topic), [0, 1, 2, 3])
+    await eventually(async () => assert.deepEqual(await client.partitionsOf(topic), [0, 1, 2, 3]))
     await admin.deleteTopics({ topics: [topic] })
     await eventually(async () => assert.ok(!(await admin.listTopics()).includes(topic)))
   })
