@@ -198,9 +198,8 @@ impl Client {
             Some(Err((_, RDKafkaErrorCode::TopicAlreadyExists))) => return Ok(false),
             other => return Err(format!("creation of {topic}: {other:?}").into()),
         }
-        // A call that began before the leaders were known may wait for them until its own end.
-        let patience = Duration::from_secs(1);
-        until("leaders", || Ok(self.ends_within(topic, patience).is_ok()))?;
+        // What librdkafka once took for an unknown partition it asks for again only by new metadata.
+        until("leaders", || Ok(self.partitions(topic)?.len() == 3 && self.ends(topic).is_ok()))?;
         Ok(true)
     }
 
@@ -216,13 +215,9 @@ impl Client {
     }
 
     pub fn ends(&self, topic: &str) -> Outcome<Offsets> {
-        self.ends_within(topic, DEADLINE)
-    }
-
-    fn ends_within(&self, topic: &str, patience: Duration) -> Outcome<Offsets> {
         let mut ends = Offsets::new();
         for p in PARTITIONS {
-            ends.insert(p, self.admin.inner().fetch_watermarks(topic, p, patience)?.1);
+            ends.insert(p, self.admin.inner().fetch_watermarks(topic, p, DEADLINE)?.1);
         }
         Ok(ends)
     }
