@@ -151,7 +151,7 @@ function hear(
   partitions: number[],
   at: number,
 ) {
-  to.joined(group, member, at, { event: 'joined', generation, id: member, partitions })
+  to.joined(group, { at, member, event: 'joined', generation, id: member, partitions })
 }
 
 test('a group has recovered when a generation without the one that left owns everything', () => {

@@ -49,6 +49,9 @@ export class Crowd {
   constructor(options: CrowdOptions) {
     this.#options = options
     this.#random = options.random
+    process.once('exit', () => {
+      for (const program of this.#programs) program.kill()
+    })
     const perKind = options.size / options.groups.length / clients.length
     for (let i = 0; i < options.size; i++) {
       const group = options.groups[i % options.groups.length]!

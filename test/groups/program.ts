@@ -47,7 +47,6 @@ export class Program {
     const [file = '', ...args] = command
     const child = spawn(file, args, { stdio: ['pipe', 'pipe', 'pipe'] })
     this.#child = child
-    process.on('exit', this.kill)
     child.stdin.on('error', () => {}) // it may be killed while it is written to
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.#stderr = (this.#stderr + text).slice(-stderrChars)
@@ -61,7 +60,6 @@ export class Program {
     this.ended = new Promise(resolve => {
       child.once('error', error => onTrouble(`${file}: ${error.message}`))
       child.once('close', (code, signal) => {
-        process.off('exit', this.kill)
         if (!this.#ending || (signal === null && code !== 0)) {
           onTrouble(`${client} ended with ${signal ?? code}: ${this.#stderr}`)
         }
@@ -84,7 +82,8 @@ export class Program {
     this.#child.stdin?.end()
   }
 
-  readonly kill = (): void => {
+  /** `kill -9`. */
+  kill(): void {
     this.#ending = true
     this.#child.kill('SIGKILL')
   }

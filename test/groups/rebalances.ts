@@ -3,7 +3,7 @@
  * of its members. A generation counts when its members have all their assignments: together they
  * are all partitions. Times are those at which the members themselves heard.
  */
-import type { Joined } from './events.ts'
+import type { Joined, MemberEvent } from './events.ts'
 
 export type Cause = 'start' | 'join' | 'leave' | 'kill' | 'restart' | 'pause' | 'resume'
 /** The causes after which members are out of their group. */
@@ -16,6 +16,8 @@ export interface Disturbance {
   readonly at: number
   readonly members: readonly string[]
 }
+
+type JoinedEvent = MemberEvent & Joined
 
 interface Pending extends Disturbance {
   readonly after: number
@@ -70,8 +72,10 @@ export class Rebalances {
     for (const each of this.#pending) if (each.group === group) each.circumstance = circumstance
   }
 
-  joined(group: string, member: string, at: number, { generation, partitions }: Joined): void {
-    if (generation < 0) return
+  /** Answers what the group has recovered from by this. */
+  joined(group: string, event: JoinedEvent): (Disturbance & { readonly tookMs: number })[] {
+    const { member, at, generation, partitions } = event
+    if (generation < 0) return []
     this.#generations.set(group, Math.max(generation, this.#generations.get(group) ?? -1))
     const key = `${group} ${generation}`
     const coverage = this.#coverage.get(key) ?? { partitions: new Set(), members: new Set(), at: 0 }
@@ -79,7 +83,8 @@ export class Rebalances {
     for (const partition of partitions) coverage.partitions.add(partition)
     coverage.members.add(member)
     coverage.at = Math.max(at, coverage.at)
-    if (coverage.partitions.size < this.#partitions) return
+    if (coverage.partitions.size < this.#partitions) return []
+    const recovered: (Disturbance & { readonly tookMs: number })[] = []
     for (const each of this.#pending) {
       if (each.group !== group || generation <= each.after) continue
       const out = departures.includes(each.cause)
@@ -87,9 +92,12 @@ export class Rebalances {
       this.#pending.delete(each)
       const what = each.circumstance === '' ? each.cause : `${each.cause}, ${each.circumstance}`
       const times = this.#times.get(what) ?? []
-      times.push(coverage.at - each.at)
+      const tookMs = coverage.at - each.at
+      times.push(tookMs)
       this.#times.set(what, times)
+      recovered.push({ ...each, tookMs })
     }
+    return recovered
   }
 
   /** How many times a group had an owner for every partition. */

@@ -1,5 +1,5 @@
 /**
- * Consumer groups under stress: node test/groups/run.ts [--seconds N] [--members N] [--seed N]
+ * Consumer groups under stress: node test/groups/run.ts [--seconds N] [--members N] [--seed N] [--record FILE]
  *
  * Two groups, each with members of the Java client, kafkajs and librdkafka, read 100 partitions
  * while members join, leave, are killed and are stopped for longer than their session, and while
@@ -9,7 +9,9 @@
  * Shown: every acknowledged message is read in each group; no partition has two owners in one
  * generation; committed offsets never go back, and none that was acknowledged is forgotten, whoever
  * commits late. Prints what happened and how long groups took to recover; exit code 1 if not shown.
+ * FILE gets all that members said and that happened to them, one JSON line each.
  */
+import { openSync, writeSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { type Address, Cluster } from '../../src/client/cluster.ts'
@@ -39,11 +41,14 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '300' },
     members: { type: 'string', default: '50' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+    record: { type: 'string' },
   },
 })
 const [seconds = 0, size = 0, seed = 0] = [values.seconds, values.members, values.seed].map(Number)
 if (![seconds, size, seed].every(Number.isInteger) || seconds < 10 || size < 6) {
-  throw new Error('usage: node test/groups/run.ts [--seconds 300] [--members 50] [--seed N]')
+  throw new Error(
+    'usage: node test/groups/run.ts [--seconds 300] [--members 50] [--seed N] [--tell]',
+  )
 }
 
 const run = Date.now()
@@ -63,6 +68,7 @@ const waitsForCommit = new Map<string, number>()
 const refused = new Map<string, number>()
 let brokerEnds = 0
 let ending = false
+const recordFile = values.record === undefined ? undefined : openSync(values.record, 'w')
 
 console.log(`groups: ${size} members, ${partitions} partitions, ${seconds} s, --seed ${seed}`)
 const [created] = await createTopics(cluster, [{ name: topic, partitions, replicationFactor: 1 }])
@@ -81,15 +87,23 @@ const crowd = new Crowd({
   random: new Prng(seed, 'crowd'),
   commands: new Map([...commands].map(([client, words]) => [client, [...words, bootstrap, topic]])),
   onEvent: hear,
-  onDisturbance: disturbance => rebalances.begin(disturbance),
+  onDisturbance: disturbance => {
+    record(disturbance)
+    rebalances.begin(disturbance)
+  },
   onCircumstance: (group, circumstance) => rebalances.circumstance(group, circumstance),
   onTrouble: what => checks.breach('a program of members', what),
 })
 
+function record(what: object): void {
+  if (recordFile !== undefined) writeSync(recordFile, `${JSON.stringify(what)}\n`)
+}
+
 function hear(group: string, event: MemberEvent): void {
+  record({ group, ...event })
   checks.hear(group, event)
   if (event.event === 'joined') {
-    rebalances.joined(group, event.member, event.at, event)
+    for (const recovered of rebalances.joined(group, event)) record(recovered)
     witness.joined(group, event)
   } else if (event.event === 'committed') {
     const since = waitsForCommit.get(group)
@@ -105,11 +119,13 @@ function hear(group: string, event: MemberEvent): void {
 /** The broker ends and comes back, by `kill -9` mostly. */
 async function restartBroker(live: LiveBroker, random: Prng): Promise<void> {
   const kindly = random.chance(0.25)
+  record({ broker: kindly ? 'stop' : 'kill', at: Date.now() })
   await (kindly ? live.stop() : live.kill())
   for (const group of groups) rebalances.circumstance(group, 'the broker down')
   const downMs = random.between(0, 2000)
   await delay(downMs)
   const acceptsMs = await live.restart()
+  record({ broker: 'accepts', at: Date.now() })
   brokerEnds += 1
   const how = kindly ? 'stopped' : 'killed'
   say(`broker ${how}, ${downMs.toFixed(0)} ms, accepts after ${acceptsMs.toFixed(0)} ms`)
