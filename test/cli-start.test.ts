@@ -1,9 +1,12 @@
 /** The first minute: what a person sees who starts a broker, a second one, or nothing at all. */
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { brokerProcess, directory, localBroker, ottla } from './command.ts'
 
 const bin = join(import.meta.dirname, '..', 'src', 'bin.js')
@@ -25,6 +28,16 @@ test('Ctrl-C says that it stops, and the broker ends with code 0', async () => {
   const code = broker.stop('SIGINT')
   await broker.said(/Stopping: finishing what was accepted \(Ctrl-C again stops at once\)/)
   assert.equal(await code, 0)
+})
+
+test('a stop that comes before the broker is up ends it cleanly, too', async () => {
+  const data = join(directory, 'early')
+  const child = spawn(process.execPath, [bin, 'start', '--port', '0', '--data', data])
+  const closed = once(child, 'close')
+  while (!existsSync(join(data, '.lock'))) await delay(1)
+  child.kill('SIGTERM')
+  assert.deepEqual(await closed, [0, null])
+  assert.ok(existsSync(join(data, '.kafka_cleanshutdown')))
 })
 
 test('a second start is told who has the port, and where its data is', async () => {

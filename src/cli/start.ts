@@ -10,7 +10,7 @@ import { reportOptions, type StartValues, startProperties } from './start-option
 
 /** Resolves, or ends the process, when the broker has stopped. */
 export async function runStart(values: StartValues): Promise<void> {
-  const broker = await started(values)
+  const starting = started(values)
   let stopping = false
   const stop = (signal: NodeJS.Signals) => {
     if (stopping) {
@@ -18,23 +18,31 @@ export async function runStart(values: StartValues): Promise<void> {
       process.exit(128 + constants.signals[signal])
     }
     stopping = true
-    process.stdout.write(stoppingText(broker))
-    const waiting = setTimeout(() => process.stdout.write(waitingText(broker)), patienceMs)
-    void broker.close().then(
-      () => process.exit(0),
-      (error: unknown) => {
-        clearTimeout(waiting)
-        console.error('ottla: the broker did not stop cleanly:', error)
-        process.exit(1)
-      },
-    )
+    // A start that fails is told below.
+    starting.then(stopCleanly, () => {})
   }
+  // Before it is up: whoever sees the port open may want it to stop again.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, stop)
-  process.stdout.write(banner(broker))
+  const broker = await starting
+  if (!stopping) process.stdout.write(banner(broker))
   const failure = await broker.ended
   if (failure === undefined) return
   console.error(`ottla: the broker cannot go on: ${failure.message}`)
   process.exit(1)
+}
+
+/** Ends the process. */
+async function stopCleanly(broker: Broker): Promise<void> {
+  process.stdout.write(stoppingText(broker))
+  const waiting = setTimeout(() => process.stdout.write(waitingText(broker)), patienceMs)
+  try {
+    await broker.close()
+    process.exit(0)
+  } catch (error) {
+    clearTimeout(waiting)
+    console.error('ottla: the broker did not stop cleanly:', error)
+    process.exit(1)
+  }
 }
 
 /** After so long a stop says what it waits for. */
