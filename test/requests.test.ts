@@ -155,7 +155,7 @@ function only(extra: Record<string, unknown>, request: Message, version: number)
 test('what is not listed closes the connection', async () => {
   await withBroker({}, async ({ connect }) => {
     for (const bytes of [
-      [0, 10, 0, 0],
+      [0, 24, 0, 0], // AddPartitionsToTxn
       [0, 3, 0, 99],
       [3, 9, 0, 0],
       [0xff, 0xff, 0, 0],
