@@ -1,0 +1,131 @@
+/** What a consumer is told, and what it tells: the types of its public face. */
+import type { DamagedBatchError, DecodeError } from './errors.ts'
+import type { Message } from './message.ts'
+
+export interface TopicPartition {
+  readonly topic: string
+  readonly partition: number
+}
+
+/** An offset of a partition: of the next message to read, never of the last one read. */
+export interface TopicPartitionOffset extends TopicPartition {
+  readonly offset: number
+  /** Of the record before it, where known (KIP-320). */
+  readonly leaderEpoch?: number | undefined
+  /** Free text stored with a commit. */
+  readonly metadata?: string | undefined
+}
+
+/**
+ * Where to begin in a partition without a committed offset, or whose position lies outside its log:
+ * the end, the beginning, the first message of the last `agoMs` milliseconds, or nowhere: an error.
+ */
+export type OffsetReset = 'latest' | 'earliest' | 'none' | { readonly agoMs: number }
+
+/** Where to seek to: an offset, an end, or the first message at or after a time. */
+export type SeekTarget =
+  | { readonly offset: number }
+  | { readonly to: 'beginning' | 'end' }
+  | { readonly timestamp: number | Date }
+
+/** Hooks around what is handed out and committed. */
+export interface ConsumerInterceptor<K, V> {
+  /** Sees each message before the user does, and may replace it (undefined keeps it). What it throws stops the consumer. */
+  onMessage?(message: Message<K, V>): Message<K, V> | undefined
+  /** Sees what was committed. */
+  onCommit?(offsets: readonly TopicPartitionOffset[]): void
+}
+
+/** What happens with a message that does not decode, or a batch that is damaged. */
+export type OnDecodeError =
+  | 'throw'
+  | 'skip'
+  | ((error: DecodeError | DamagedBatchError) => 'throw' | 'skip')
+
+/** A partition to read without a group. */
+export interface Assigned extends TopicPartition {
+  /** Default: the committed offset of `groupId` where there is one, else by `offsetReset`. */
+  readonly offset?: number
+}
+
+export type TopicSelector = string | RegExp | readonly (string | RegExp)[]
+
+/** Called with the partitions concerned; what comes back is waited for. */
+export type PartitionsListener = (partitions: readonly TopicPartition[]) => void | Promise<void>
+
+export interface ReadingOptions {
+  /** Topics by name or pattern. With a `groupId` they are shared with the other members. */
+  readonly topics?: TopicSelector
+  /** Exactly these partitions; instead of `topics`. */
+  readonly assignment?: readonly Assigned[]
+  /** Default 'latest'. */
+  readonly offsetReset?: OffsetReset
+  /** Bytes that may be fetched ahead, over all partitions. Default 16 MiB. */
+  readonly maxBytes?: number
+  /** Bytes of one partition in one answer; a larger batch still comes, alone. Default 1 MiB. */
+  readonly partitionMaxBytes?: number
+  /** What one record batch may expand to. Default 128 MiB. */
+  readonly maxBatchBytes?: number
+  /** Messages of one partition handed out together. Default 500. */
+  readonly maxBatchMessages?: number
+  /** How long a broker waits for `minBytes`. Default 500. */
+  readonly maxWaitMs?: number
+  /** Default 1: a broker answers as soon as there is something. */
+  readonly minBytes?: number
+  /** 'read_committed' leaves out messages of aborted and open transactions. Default 'read_uncommitted'. */
+  readonly isolation?: 'read_uncommitted' | 'read_committed'
+  /** Where this consumer is: it reads from a replica there, where brokers allow it (KIP-392). */
+  readonly rack?: string
+  /** Whether the checksum of each batch is verified. Default true. */
+  readonly checkCrcs?: boolean
+}
+
+export interface HandlingOptions<K, V> {
+  readonly onDecodeError?: OnDecodeError
+  readonly interceptors?: readonly ConsumerInterceptor<K, V>[]
+  /** Before the first message of these partitions; may seek in them. */
+  readonly onAssigned?: PartitionsListener
+  /** Before they go to another member: their work is done, `commit` still works. */
+  readonly onRevoked?: PartitionsListener
+  /** They are another member's already: nothing can be committed. */
+  readonly onLost?: PartitionsListener
+  /** User code that holds a message or batch longer is reported. Default 60,000. */
+  readonly maxProcessingMs?: number
+  /** A partition that could be fetched and was not for so long is reported. Default 30,000. */
+  readonly maxUnfetchedMs?: number
+}
+
+export interface GroupOptions {
+  readonly groupId?: string
+  /** Makes this a static member: it keeps its partitions through a restart (KIP-345). */
+  readonly groupInstanceId?: string
+  /** Default 45,000. */
+  readonly sessionTimeoutMs?: number
+  /** How long a rebalance waits for work to be finished. Default 300,000. */
+  readonly rebalanceTimeoutMs?: number
+  /** Default 3,000. */
+  readonly heartbeatIntervalMs?: number
+  /**
+   * When offsets are committed. 'auto': of messages that the loop, or `each`, has finished with, every
+   * `autoCommitMs`, before revocation and at close. 'batch': after each batch, before the next one
+   * of that partition. 'manual': by `commit` alone. Default 'auto' with a group.
+   */
+  readonly commit?: 'auto' | 'batch' | 'manual'
+  /** Default 5,000. */
+  readonly autoCommitMs?: number
+}
+
+/** What `each` and `eachBatch` are given beside their messages. */
+export interface WorkContext {
+  /** Aborted when the partition is about to be revoked, or the consumer closes. */
+  readonly signal: AbortSignal
+}
+
+/** What is known of a partition from its last fetch. */
+export interface PartitionLag extends TopicPartition {
+  readonly position: number
+  /** End of what is replicated. */
+  readonly highWatermark: number
+  /** Messages between the position and the end of what may be read. */
+  readonly lag: number
+}
