@@ -13,7 +13,7 @@ const pauseMs = { least: 8000, most: 12_000 }
 /** Of a client's members in a group, those alone in their program. */
 const aloneShare = 0.25
 /** Members that are in, at least. */
-const inShare = 0.6
+const inShare = 0.8
 
 interface Seat {
   readonly member: string

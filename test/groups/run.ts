@@ -67,7 +67,9 @@ const recoveriesMs: number[] = []
 const waitsForCommit = new Map<string, number>()
 const refused = new Map<string, number>()
 let brokerEnds = 0
-let ending = false
+let brokerKills = 0
+/** Ends the waits of those who disturb. */
+const ending = new AbortController()
 const recordFile = values.record === undefined ? undefined : openSync(values.record, 'w')
 
 console.log(`groups: ${size} members, ${partitions} partitions, ${seconds} s, --seed ${seed}`)
@@ -116,9 +118,9 @@ function hear(group: string, event: MemberEvent): void {
   }
 }
 
-/** The broker ends and comes back, by `kill -9` mostly. */
+/** The broker ends and comes back: two times of three it is killed. */
 async function restartBroker(live: LiveBroker, random: Prng): Promise<void> {
-  const kindly = random.chance(0.25)
+  const kindly = brokerEnds % 3 === 1
   record({ broker: kindly ? 'stop' : 'kill', at: Date.now() })
   await (kindly ? live.stop() : live.kill())
   for (const group of groups) rebalances.circumstance(group, 'the broker down')
@@ -127,6 +129,7 @@ async function restartBroker(live: LiveBroker, random: Prng): Promise<void> {
   const acceptsMs = await live.restart()
   record({ broker: 'accepts', at: Date.now() })
   brokerEnds += 1
+  if (!kindly) brokerKills += 1
   const how = kindly ? 'stopped' : 'killed'
   say(`broker ${how}, ${downMs.toFixed(0)} ms, accepts after ${acceptsMs.toFixed(0)} ms`)
   for (const group of groups) {
@@ -138,18 +141,19 @@ async function restartBroker(live: LiveBroker, random: Prng): Promise<void> {
 async function killBroker(live: LiveBroker): Promise<void> {
   const random = new Prng(seed, 'broker')
   const everyMs = (Math.min(60, Math.max(10, seconds / 3)) * 1000) / 1.25
-  while (!ending) {
-    await delay(everyMs * random.between(0.75, 1.25), undefined, { ref: false })
-    if (!ending) await restartBroker(live, random)
-  }
+  while (await calm(everyMs * random.between(0.75, 1.25))) await restartBroker(live, random)
 }
 
 async function disturb(): Promise<void> {
   const random = new Prng(seed, 'calm')
-  while (!ending) {
-    await delay(random.between(calmMs.least, calmMs.most))
-    if (!ending) crowd.disturb(groups[random.below(groups.length)]!)
+  while (await calm(random.between(calmMs.least, calmMs.most))) {
+    crowd.disturb(groups[random.below(groups.length)]!)
   }
+}
+
+/** False when the run ends meanwhile. */
+function calm(ms: number): Promise<boolean> {
+  return delay(ms, true, { signal: ending.signal }).catch(() => false)
 }
 
 /** Until each group has committed the end of every partition, and has read every message. */
@@ -222,7 +226,7 @@ try {
   const witnessing = witness.run()
   const work = [disturb(), ...(broker === undefined ? [] : [killBroker(broker)])]
   await Promise.race([delay(seconds * 1000), Promise.all([...work, witnessing, feeding])])
-  ending = true
+  ending.abort()
   await Promise.all(work)
   crowd.settle()
   feed.stop()
@@ -249,7 +253,8 @@ function report(): void {
   for (const line of broker?.surprises() ?? []) checks.breach('the broker says', line)
   if (broker?.died !== undefined) checks.breach('the broker', broker.died)
   const happened = [...crowd.counts].map(([cause, count]) => `${cause} ${count}`).join(', ')
-  console.log(`\nTo members: ${happened}; the broker ended ${brokerEnds} times`)
+  console.log(`\nTo members: ${happened}`)
+  console.log(`The broker: killed ${brokerKills}, stopped ${brokerEnds - brokerKills}`)
   console.log(`Messages: ${checks.produced} acknowledged, ${feed.unknown} with unknown outcome`)
   for (const group of groups) {
     const { generation, read, readAgain, commits, missing } = checks.finish(group)
