@@ -51,6 +51,11 @@ export class BatchReader {
     this.#left = batch.recordCount
   }
 
+  /** Decompressed; 0 before the first record was asked for. */
+  get expandedBytes(): number {
+    return this.#cursor?.end ?? 0
+  }
+
   /** Whether every record was read. */
   get isDone(): boolean {
     return this.#left <= 0
