@@ -132,8 +132,7 @@ export class ConsumedPartition {
 
   /** The next offset to be handed out; undefined while it is not known. */
   get position(): number | undefined {
-    const unit = this.held ?? this.#returned
-    return unit === undefined ? this.finishedOffset : unit.offsetBehind(unit.handed)
+    return this.handedOut?.offset
   }
 
   /** As of now, with what is done of the messages in hands. */
