@@ -7,6 +7,7 @@
  */
 
 import type { Supply } from './iteration.ts'
+import type { Message } from './message.ts'
 import type { WorkContext } from './options.ts'
 import type { Unit } from './partition.ts'
 
@@ -61,4 +62,18 @@ export async function work(
   }
   await Promise.all(Array.from({ length: concurrency }, worker))
   if (failure !== undefined) throw (failure as { readonly error: unknown }).error
+}
+
+/** Gives the messages of a unit one by one. */
+export function messageWork(
+  each: (message: Message<unknown, unknown>, context: WorkContext) => Promise<void> | void,
+): Work {
+  return async (unit, context) => {
+    while (unit.isOpen && unit.handed < unit.messages.length) {
+      const finished = each(unit.messages[unit.handed++]!, context)
+      // A function that is done already is not waited for: that costs as much as the message.
+      if (finished !== undefined) await finished
+      unit.done = unit.handed
+    }
+  }
 }
