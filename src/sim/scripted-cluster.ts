@@ -126,8 +126,9 @@ export class ScriptedCluster {
     this.#brokerIds = brokerIds
   }
 
-  async start(): Promise<void> {
-    for (const id of this.#brokerIds) {
+  /** Starts all brokers, or one again that was killed. */
+  async start(...brokerIds: readonly number[]): Promise<void> {
+    for (const id of brokerIds.length > 0 ? brokerIds : this.#brokerIds) {
       const io = this.#world.io(`broker${id}`)
       await scriptedBroker(io, this.port, versions, request => this.#answer(io, id, request))
     }
