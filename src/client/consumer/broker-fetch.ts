@@ -33,6 +33,8 @@ export interface FetchSource {
   select(brokerId: number): Selection | undefined
   delay(partitions: Iterable<ConsumedPartition>, needsMetadata: boolean): void
   readable(partition: ConsumedPartition): void
+  /** A fetch was answered with so many bytes of records. */
+  count(bytes: number): void
   wake(): void
 }
 
@@ -179,7 +181,7 @@ export class BrokerFetch {
     this.#session.answered(answer.sessionId)
     const nowMs = this.#io.clock.monotonicMs()
     for (const { each } of sent.values()) each.fetchedAtMs = nowMs
-    let isEmpty = true
+    let bytes = 0
     for (const { topic, topicId, partitions } of answer.responses) {
       for (const part of partitions) {
         const entry =
@@ -189,10 +191,11 @@ export class BrokerFetch {
         const { each, version, offset } = entry
         // Since then somebody sought, or it was revoked: this is not what is wanted any more.
         if (!each.isAssigned || each.version !== version || each.fetchOffset !== offset) continue
-        if (this.#takePartition(each, part)) isEmpty = false
+        bytes += this.#takePartition(each, part)
       }
     }
-    this.#emptyRounds = isEmpty ? this.#emptyRounds + 1 : 0
+    this.#source.count(bytes)
+    this.#emptyRounds = bytes === 0 ? this.#emptyRounds + 1 : 0
     this.#source.wake()
   }
 
@@ -212,11 +215,11 @@ export class BrokerFetch {
     else for (const each of partitions) this.#fail(each, error)
   }
 
-  /** True when it brought records. */
-  #takePartition(each: ConsumedPartition, part: PartitionAnswer): boolean {
+  /** Bytes of records that it brought. */
+  #takePartition(each: ConsumedPartition, part: PartitionAnswer): number {
     if (part.errorCode !== 0) {
       this.#takeError(each, errorName(part.errorCode))
-      return false
+      return 0
     }
     each.attempts = 0
     each.highWatermark = part.highWatermark
@@ -226,18 +229,18 @@ export class BrokerFetch {
       const { epoch, endOffset } = part.divergingEpoch
       this.#positions.truncated(each, endOffset, epoch)
       if (each.isFailed) this.#source.readable(each)
-      return false
+      return 0
     }
     const { preferredReadReplica } = part
     if (preferredReadReplica >= 0 && preferredReadReplica !== this.#brokerId) {
       const untilMs = this.#io.clock.monotonicMs() + this.#settings.preferredReplicaMs
       each.preferred = { brokerId: preferredReadReplica, untilMs }
     }
-    if (part.records === null || part.records.length === 0) return false
+    if (part.records === null || part.records.length === 0) return 0
     const aborted = this.#settings.readCommitted ? (part.abortedTransactions ?? []) : null
     each.accept(new FetchedRecords(part.records, each.fetchOffset!, aborted))
     this.#source.readable(each)
-    return true
+    return part.records.length
   }
 
   #takeError(each: ConsumedPartition, name: ReturnType<typeof errorName>): void {

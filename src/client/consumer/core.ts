@@ -83,7 +83,7 @@ export class ConsumerCore implements Supply {
   readonly #options: CoreOptions
   readonly #notices: ConsumerNotices
   readonly #delivery: Delivery
-  readonly #fetcher: Fetcher
+  readonly fetcher: Fetcher
   readonly #watchdog: Watchdog
   readonly #committer: Committer
   readonly #onClosed: () => Promise<void>
@@ -111,8 +111,8 @@ export class ConsumerCore implements Supply {
     this.positions = new Positions(io, cluster, { offsetReset, readCommitted }, message =>
       notices.warn(message),
     )
-    this.#delivery = new Delivery(() => this.#fetcher.wake())
-    this.#fetcher = new Fetcher(io, cluster, fetch, this.positions, {
+    this.#delivery = new Delivery(() => this.fetcher.wake())
+    this.fetcher = new Fetcher(io, cluster, fetch, this.positions, {
       readable: partition => this.#delivery.readable(partition),
     })
     this.group = options.group?.({
@@ -208,13 +208,13 @@ export class ConsumerCore implements Supply {
       }
       this.#delivery.readable(each)
     }
-    this.#fetcher.wake()
+    this.fetcher.wake()
   }
 
   /** Goes on elsewhere; what is in hands is not committed any more when it is finished. */
   seek(partition: ConsumedPartition, offset: number, leaderEpoch = -1): void {
     partition.moveTo({ offset, leaderEpoch })
-    this.#fetcher.wake()
+    this.fetcher.wake()
   }
 
   commitHandedOut(): Promise<void> {
@@ -278,7 +278,7 @@ export class ConsumerCore implements Supply {
       this.#notices.assigned(places)
       await this.#options.onAssigned?.(places)
       if (this.isClosed) return
-      this.#fetcher.add(mine.filter(each => each.isAssigned))
+      this.fetcher.add(mine.filter(each => each.isAssigned))
       for (const each of mine) this.#delivery.readable(each)
     } catch (error) {
       this.stop(error)
@@ -340,7 +340,7 @@ export class ConsumerCore implements Supply {
     for (const each of partitions) {
       if (this.partitions.get(keyOf(each)) === each) this.partitions.delete(keyOf(each))
     }
-    this.#fetcher.remove(partitions)
+    this.fetcher.remove(partitions)
   }
 
   /** Waits for what is in hands of these, at most until the signal. */
@@ -374,7 +374,7 @@ export class ConsumerCore implements Supply {
     }
     this.#watchdog.stop()
     await this.group?.leave().catch(error => this.#notices.commitFailed(error))
-    this.#fetcher.close()
+    this.fetcher.close()
     this.partitions.clear()
     await this.#onClosed()
   }

@@ -38,6 +38,10 @@ export class Fetcher {
   readonly #unsubscribe: () => void
   /** Topics whose leaders are asked for at the moment. */
   readonly #learning = new Set<string>()
+  /** Answered. */
+  fetches = 0
+  /** Of records, as stored. */
+  fetchedBytes = 0
   #timer: Timer | undefined
   #isWoken = false
   #isClosed = false
@@ -130,6 +134,11 @@ export class Fetcher {
       }
     }
     this.wake()
+  }
+
+  count(bytes: number): void {
+    this.fetches++
+    this.fetchedBytes += bytes
   }
 
   readable(partition: ConsumedPartition): void {

@@ -1,6 +1,8 @@
 /** What a consumer is told, and what it tells: the types of its public face. */
+import type { Io } from '../../io/io.ts'
+import type { Decode } from './decoding.ts'
 import type { DamagedBatchError, DecodeError } from './errors.ts'
-import type { Message } from './message.ts'
+import type { Bytes, Message } from './message.ts'
 
 export interface TopicPartition {
   readonly topic: string
@@ -81,6 +83,10 @@ export interface ReadingOptions {
 }
 
 export interface HandlingOptions<K, V> {
+  /** Make keys and values of what is stored; by default they stay bytes. */
+  readonly key?: Decode<K>
+  readonly value?: Decode<V>
+  /** Default 'throw': a message that does not decode ends the loop with DecodeError. */
   readonly onDecodeError?: OnDecodeError
   readonly interceptors?: readonly ConsumerInterceptor<K, V>[]
   /** Before the first message of these partitions; may seek in them. */
@@ -91,6 +97,8 @@ export interface HandlingOptions<K, V> {
   readonly onLost?: PartitionsListener
   /** User code that holds a message or batch longer is reported. Default 60,000. */
   readonly maxProcessingMs?: number
+  /** How long `close` waits for `each` and `eachBatch`. Default 10,000. */
+  readonly closeTimeoutMs?: number
   /** A partition that could be fetched and was not for so long is reported. Default 30,000. */
   readonly maxUnfetchedMs?: number
 }
@@ -127,5 +135,62 @@ export interface PartitionLag extends TopicPartition {
   /** End of what is replicated. */
   readonly highWatermark: number
   /** Messages between the position and the end of what may be read. */
+  readonly lag: number
+}
+
+export interface ConnectionOptions {
+  readonly bootstrap: string | readonly string[]
+  readonly clientId?: string
+  readonly requestTimeoutMs?: number
+  readonly io?: Io
+}
+
+/** Either `topics` or an `assignment`. */
+export interface ConsumerOptions<K = Bytes, V = Bytes>
+  extends ConnectionOptions,
+    GroupOptions,
+    ReadingOptions,
+    HandlingOptions<K, V> {}
+
+/** Messages of one partition, in order; at least one. */
+export interface MessageBatch<K = Bytes, V = Bytes> extends TopicPartition {
+  readonly messages: readonly Message<K, V>[]
+  /** End of what is replicated, as of the last fetch. */
+  readonly highWatermark: number
+  /** Commits all of its partition up to and with this batch. */
+  commit(): Promise<void>
+}
+
+/** How `run` works. */
+export type RunOptions<K = Bytes, V = Bytes> = {
+  /** Partitions worked on at a time. Default 1. */
+  readonly concurrency?: number
+  /** Ends `run` when what is being worked on is finished; it then resolves. */
+  readonly signal?: AbortSignal
+} & (
+  | { readonly each: (message: Message<K, V>, context: WorkContext) => Promise<void> | void }
+  | {
+      readonly eachBatch: (batch: MessageBatch<K, V>, context: WorkContext) => Promise<void> | void
+    }
+)
+
+/** Counters since the consumer was made, and what is now. */
+export interface ConsumerMetrics {
+  /** Handed out. */
+  readonly messages: number
+  readonly batches: number
+  /** Messages and batches passed over by `onDecodeError`. */
+  readonly skipped: number
+  readonly fetches: number
+  /** Of records, as stored. */
+  readonly fetchedBytes: number
+  readonly commits: number
+  readonly failedCommits: number
+  /** How often partitions were assigned. */
+  readonly rebalances: number
+  /** Fetched and not read yet. */
+  readonly bufferedBytes: number
+  readonly assignedPartitions: number
+  /** Over all partitions. */
   readonly lag: number
 }
