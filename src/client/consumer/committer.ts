@@ -65,12 +65,20 @@ export class Committer {
   /** Commits all that was handed out, the message in hands included. Rejects with ClientError. */
   async handedOut(): Promise<void> {
     const partitions = [...this.#partitions.values()]
-    await this.#inTurn(() => this.#offsets(partitions, each => each.handedOut))
+    await this.#inTurn(() => this.#said(this.#offsets(partitions, each => each.handedOut)))
   }
 
   /** Commits these. Rejects with ClientError, or ConsumerStateError NO_GROUP. */
   async offsets(offsets: readonly TopicPartitionOffset[]): Promise<void> {
-    await this.#inTurn(() => offsets)
+    await this.#inTurn(() => this.#said(offsets))
+  }
+
+  #said(offsets: readonly TopicPartitionOffset[]): readonly TopicPartitionOffset[] {
+    for (const each of offsets) {
+      const partition = this.#partitions.get(keyOf(each))
+      if (partition !== undefined) partition.saidOffset = each.offset
+    }
+    return offsets
   }
 
   async #inTurn(choose: () => readonly TopicPartitionOffset[]): Promise<void> {
@@ -99,6 +107,7 @@ export class Committer {
     return partitions.flatMap(each => {
       const reached = behind(each)
       if (reached === undefined || reached.offset === each.committedOffset) return []
+      if (reached.offset < each.saidOffset) return []
       return [{ topic: each.topic, partition: each.partition, ...reached }]
     })
   }

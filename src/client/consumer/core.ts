@@ -144,7 +144,9 @@ export class ConsumerCore implements Supply {
 
   get handedOutMessages(): number {
     let handed = this.#handedOut
-    for (const { held } of this.partitions.values()) handed += held?.handed ?? 0
+    for (const { held } of this.partitions.values()) {
+      if (held !== undefined) handed += held.handed - held.counted
+    }
     return handed
   }
 
@@ -168,7 +170,7 @@ export class ConsumerCore implements Supply {
   }
 
   finish(unit: Unit): Promise<void> | undefined {
-    this.#handedOut += unit.handed
+    this.#count(unit)
     if (this.#options.commit !== 'batch' || this.group === undefined) {
       this.#delivery.release(unit)
       return undefined
@@ -177,8 +179,16 @@ export class ConsumerCore implements Supply {
   }
 
   async leave(unit: Unit | undefined): Promise<void> {
-    if (unit !== undefined) this.#delivery.release(unit)
+    if (unit !== undefined) {
+      this.#count(unit)
+      this.#delivery.release(unit)
+    }
     await this.close()
+  }
+
+  #count(unit: Unit): void {
+    this.#handedOut += unit.handed - unit.counted
+    unit.counted = unit.handed
   }
 
   /** From now on `close` waits for messages in hands, and their signals are aborted. */

@@ -43,6 +43,8 @@ export class Unit {
   handed = 0
   /** Messages that user code has finished with, from the first; at most `handed`. */
   done = 0
+  /** Messages that were counted as handed out. */
+  counted = 0
   /** Of the work on it, in `run`. */
   abort: AbortController | undefined
 
@@ -110,6 +112,8 @@ export class ConsumedPartition {
   finishedOffset: number | undefined
   finishedEpoch = -1
   committedOffset = -1
+  /** What the user said is done; automatic commits do not go behind it. */
+  saidOffset = -1
   readonly #reading: Reading
   /** Given back unread, because it was paused. */
   #returned: Unit | undefined
@@ -192,6 +196,7 @@ export class ConsumedPartition {
   /** Drops what was fetched, and what is in hands counts no longer. */
   drop(): void {
     this.version++
+    this.saidOffset = -1
     if (this.held !== undefined) this.held.isOpen = false
     this.#returned = undefined
     this.#fetched = []

@@ -69,17 +69,35 @@ export class Positions {
   async find(
     queries: readonly (TopicPartition & { readonly timestamp: number })[],
   ): Promise<(OffsetFound | ClientError)[]> {
-    const { readCommitted } = this.#options
-    const results = await this.#cluster.listOffsets(queries, { readCommitted })
+    const results = await this.#list(queries)
     const late = queries.filter((_, index) => isTooLate(results[index]))
     if (late.length === 0) return results
-    const ends = await this.#cluster.listOffsets(
-      late.map(query => ({ ...query, timestamp: logEnd })),
-      { readCommitted },
-    )
+    const ends = await this.#list(late.map(query => ({ ...query, timestamp: logEnd })))
     return results.map((result, index) =>
       isTooLate(result) ? ends[late.indexOf(queries[index]!)]! : result,
     )
+  }
+
+  /** A request names a partition once; who asks for several times of one is answered by several. */
+  async #list(
+    queries: readonly (TopicPartition & { readonly timestamp: number })[],
+  ): Promise<(OffsetFound | ClientError)[]> {
+    const { readCommitted } = this.#options
+    const rounds = new Map<number, number[]>()
+    const seen = new Map<string, number>()
+    for (const [index, { topic, partition }] of queries.entries()) {
+      const key = `${topic}/${partition}`
+      const round = seen.get(key) ?? 0
+      seen.set(key, round + 1)
+      rounds.set(round, [...(rounds.get(round) ?? []), index])
+    }
+    const results: (OffsetFound | ClientError)[] = []
+    for (const indexes of rounds.values()) {
+      const asked = indexes.map(index => queries[index]!)
+      const found = await this.#cluster.listOffsets(asked, { readCommitted })
+      for (const [at, index] of indexes.entries()) results[index] = found[at]!
+    }
+    return results
   }
 
   /**
