@@ -310,9 +310,13 @@ export class Cluster {
     })
   }
 
-  /** Offsets by timestamp: milliseconds, or −1 the end, −2 the beginning (KIP-734: −3, and so on). */
+  /**
+   * Offsets by timestamp: milliseconds, or −1 the end, −2 the beginning (KIP-734: −3, and so on).
+   * `readCommitted`: the end is the last stable offset.
+   */
   async listOffsets(
     queries: readonly (TopicPartition & { readonly timestamp: number })[],
+    { readCommitted = false }: { readonly readCommitted?: boolean } = {},
   ): Promise<(OffsetFound | ClientError)[]> {
     const deadlineMs = this.#deadlineMs()
     return await this.#perLeader(queries, deadlineMs, false, async (connection, mine) => {
@@ -324,7 +328,7 @@ export class Cluster {
       const body = (version: number) => ({
         replicaId: -1,
         topics,
-        ...(version >= 2 && { isolationLevel: 0 }),
+        ...(version >= 2 && { isolationLevel: readCommitted ? 1 : 0 }),
         timeoutMs: this.#timeoutMs,
       })
       const answer = await connection.request(

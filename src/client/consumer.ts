@@ -327,7 +327,12 @@ export class Consumer<K = Bytes, V = Bytes>
       committed(offsets) {
         counts.commits++
         home.tell('committed', { offsets })
-        for (const interceptor of interceptors) interceptor.onCommit?.(offsets)
+        try {
+          for (const interceptor of interceptors) interceptor.onCommit?.(offsets)
+        } catch (error) {
+          // The offsets are stored; whoever committed them must not think otherwise.
+          home.warn('interceptor-failed', `onCommit of an interceptor threw: ${error}`, error)
+        }
       },
       commitFailed(error) {
         counts.failedCommits++

@@ -250,6 +250,7 @@ export class ConsumerCore implements Supply {
       return
     }
     const topics = await subscription!.topics()
+    if (this.isClosed) return
     for (const topic of subscription!.missing) {
       this.#notices.warn(`topic ${topic} does not exist (yet): it is looked for again`)
     }
@@ -259,7 +260,8 @@ export class ConsumerCore implements Supply {
       return
     }
     await this.#assign(partitionsOf(topics))
-    subscription!.watch(now => void this.#grow(now))
+    // What goes wrong there has stopped the consumer, and whoever reads it hears of it.
+    subscription!.watch(now => void this.#grow(now).catch(() => {}))
   }
 
   /** Without a group all partitions are read, also those that are made later: from their beginning. */

@@ -153,7 +153,8 @@ class ClusterBrokers implements Brokers {
   callBroker: Brokers['callBroker'] = (id, request, response, body) =>
     this.#cluster.callBroker(id, request, response, body)
 
-  listOffsets: Brokers['listOffsets'] = queries => this.#cluster.listOffsets(queries)
+  listOffsets: Brokers['listOffsets'] = (queries, options) =>
+    this.#cluster.listOffsets(queries, options)
 
   close(): void {
     for (const opening of this.#lanes.values()) {
