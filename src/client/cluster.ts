@@ -231,6 +231,22 @@ export class Cluster {
     return answer
   }
 
+  /** Ids of topics by name, from what is known where it is; those that do not exist are left out. */
+  async topicIds(topics: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    if (topics.some(name => this.#topic(name) === undefined)) await this.metadata(topics)
+    return new Map(
+      topics.flatMap(name => {
+        const known = this.#topic(name)
+        return known === undefined ? [] : [[name, known.topicId] as const]
+      }),
+    )
+  }
+
+  /** What is known of a topic is not so any more. */
+  forget(topic: string): void {
+    this.#topics.delete(topic)
+  }
+
   /** A new producer id with epoch 0, for idempotent produce. */
   async initProducerId(): Promise<{ producerId: number; producerEpoch: number }> {
     return await this.call(

@@ -243,44 +243,70 @@ async function topicNames(cluster: Cluster): Promise<Map<string, string>> {
   return new Map(topics.map(({ topicId, name }) => [topicId, name ?? topicId]))
 }
 
+/** An offset to commit: that of the next message to read. */
+export interface OffsetToCommit extends TopicPartition {
+  readonly offset: number
+  /** Of the message before it (KIP-320). */
+  readonly leaderEpoch?: number | undefined
+  /** Free text. */
+  readonly metadata?: string | undefined
+}
+
+/** A member, by whose right offsets are committed. */
+export interface CommittingMember {
+  readonly memberId: string
+  readonly generationId: number
+  readonly instanceId: string | null
+}
+
+const nobody: CommittingMember = { memberId: '', generationId: -1, instanceId: null }
+
 /**
- * Commits offsets as a consumer without membership; a group that does not exist comes into being.
- * A group with members refuses: UNKNOWN_MEMBER_ID.
+ * Commits offsets, by default without membership: then a group that does not exist comes into being,
+ * and one with members refuses, UNKNOWN_MEMBER_ID.
  */
 export async function alterOffsets(
   cluster: Cluster,
   group: string,
-  offsets: readonly (TopicPartition & { readonly offset: number })[],
+  offsets: readonly OffsetToCommit[],
+  member: CommittingMember = nobody,
 ): Promise<PartitionOutcome[]> {
   const byTopic = Map.groupBy(offsets, ({ topic }) => topic)
-  const { topics } = await cluster.metadata([...byTopic.keys()])
-  const ids = new Map(topics.map(({ name, topicId }) => [name, topicId]))
+  const ids = await cluster.topicIds([...byTopic.keys()])
   const answer = await cluster.callCoordinator(
     group,
     offsetCommitRequest,
     offsetCommitResponse,
     {
       groupId: group,
-      memberId: '',
+      memberId: member.memberId,
+      generationIdOrMemberEpoch: member.generationId,
+      groupInstanceId: member.instanceId,
       topics: [...byTopic].map(([name, mine]) => ({
         name,
         topicId: ids.get(name) ?? zeroUuid,
-        partitions: mine.map(({ partition, offset }) => ({
+        partitions: mine.map(({ partition, offset, leaderEpoch, metadata }) => ({
           partitionIndex: partition,
           committedOffset: offset,
-          committedMetadata: '',
+          committedLeaderEpoch: leaderEpoch ?? -1,
+          committedMetadata: metadata ?? '',
         })),
       })),
     },
     ({ topics }) => retriable(topics[0]?.partitions[0]?.errorCode),
   )
-  const names = new Map(topics.map(({ name, topicId }) => [topicId, name]))
-  return outcomes(
+  const names = new Map([...ids].map(([name, topicId]) => [topicId, name]))
+  const found = outcomes(
     answer.topics.map(topic => ({
       ...topic,
       name: topic.name || (names.get(topic.topicId) ?? ''),
     })),
   )
+  // A topic that was made anew has another id: the next call asks for it.
+  for (const { topic, error } of found) {
+    if (error?.error === 'UNKNOWN_TOPIC_ID') cluster.forget(topic)
+  }
+  return found
 }
 
 /** Deletes committed offsets. Throws KafkaError GROUP_ID_NOT_FOUND and others of the group. */

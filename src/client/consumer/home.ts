@@ -6,10 +6,15 @@ import { KafkaError } from '../../protocol/errors.ts'
 import { type Address, Cluster } from '../cluster.ts'
 import { Connection, ConnectionError } from '../connection.ts'
 import { alterOffsets, fetchOffsets } from '../groups.ts'
+import type { Assignor } from './assignors/assignor.ts'
+import { range } from './assignors/range.ts'
+import { roundRobin } from './assignors/round-robin.ts'
+import { cooperativeSticky, sticky } from './assignors/sticky.ts'
 import type { Brokers } from './brokers.ts'
 import type { Group, GroupHandlers } from './core.ts'
 import { ConsumerStateError } from './errors.ts'
-import type { ConsumerOptions } from './options.ts'
+import { Membership, type MembershipOptions } from './membership.ts'
+import type { AssignorName, ConsumerOptions } from './options.ts'
 import type { Subscription, TopicSource } from './subscription.ts'
 
 export interface ConsumerHome {
@@ -35,6 +40,9 @@ export interface ConsumerHome {
 
 const defaultRequestTimeoutMs = 30_000
 const metadataMaxAgeMs = 300_000
+const assignors: readonly Assignor[] = [range, roundRobin, sticky, cooperativeSticky]
+/** Those of the Java client, so that one group can have members of both. */
+const defaultAssignors: readonly AssignorName[] = ['range', 'cooperative-sticky']
 let lastLane = 0
 
 export function homeOf<K, V>(options: ConsumerOptions<K, V>): ConsumerHome {
@@ -56,11 +64,12 @@ export function homeOf<K, V>(options: ConsumerOptions<K, V>): ConsumerHome {
     requestTimeoutMs,
     fetchLane: `fetch-${++lastLane}`,
     readCommitted: options.isolation === 'read_committed',
-    group(_, subscription) {
-      if (subscription !== undefined) {
-        throw new ConsumerStateError('NO_GROUP', 'membership is not wired yet')
-      }
-      return offsetsOf(cluster, options.groupId!)
+    group(_, subscription, handlers) {
+      if (subscription === undefined) return offsetsOf(cluster, options.groupId!)
+      const membership = membershipOptions(options, subscription)
+      const timeoutMs = membership.rebalanceTimeoutMs + requestTimeoutMs
+      const patient = new Cluster(io, { bootstrap, clientId, timeoutMs })
+      return new Membership(io, cluster, patient, membership, handlers)
     },
     tell,
     warn(event, message, detail) {
@@ -71,6 +80,28 @@ export function homeOf<K, V>(options: ConsumerOptions<K, V>): ConsumerHome {
       brokers.close()
       cluster.close()
     },
+  }
+}
+
+function membershipOptions<K, V>(
+  options: ConsumerOptions<K, V>,
+  subscription: Subscription,
+): MembershipOptions {
+  const names = options.assignors ?? defaultAssignors
+  return {
+    groupId: options.groupId!,
+    groupInstanceId: options.groupInstanceId ?? null,
+    sessionTimeoutMs: options.sessionTimeoutMs ?? 45_000,
+    rebalanceTimeoutMs: options.rebalanceTimeoutMs ?? 300_000,
+    heartbeatIntervalMs: options.heartbeatIntervalMs ?? 3_000,
+    rack: options.rack ?? null,
+    assignors: names.map(name => {
+      const assignor = assignors.find(each => each.name === name)
+      if (assignor !== undefined) return assignor
+      const known = assignors.map(each => each.name).join(', ')
+      throw new ConsumerStateError('BAD_OPTION', `no assignor ${name}: there are ${known}`)
+    }),
+    topics: () => subscription.topics(),
   }
 }
 

@@ -103,10 +103,18 @@ export interface HandlingOptions<K, V> {
   readonly maxUnfetchedMs?: number
 }
 
+/** The assignors of Kafka's clients. */
+export type AssignorName = 'range' | 'roundrobin' | 'sticky' | 'cooperative-sticky'
+
 export interface GroupOptions {
   readonly groupId?: string
   /** Makes this a static member: it keeps its partitions through a restart (KIP-345). */
   readonly groupInstanceId?: string
+  /**
+   * How the group shares out partitions, in order of preference; it uses one that all members know.
+   * Default range, cooperative-sticky: as the Java client, so that both share a group.
+   */
+  readonly assignors?: readonly AssignorName[]
   /** Default 45,000. */
   readonly sessionTimeoutMs?: number
   /** How long a rebalance waits for work to be finished. Default 300,000. */

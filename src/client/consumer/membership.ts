@@ -1,0 +1,409 @@
+/**
+ * Membership in a classic group: joins, is assigned partitions, heartbeats, joins again when it has to.
+ *
+ * One loop joins and waits, one chain of timers heartbeats beside it; so a member stays alive while
+ * user code finishes its work before a revocation, which the broker waits for up to the rebalance
+ * time-out. Requests that a broker holds until other members have come (JoinGroup, SyncGroup) go over
+ * connections of their own: a broker answers a connection in order, and heartbeats and commits behind
+ * them would wait as long.
+ *
+ * With an eager assignor a member gives up all it has before it joins; when all its assignors are
+ * cooperative it keeps it, gives up what the leader wants for others, and joins again (KIP-429).
+ *
+ * When the group goes on without this member (its session was over, it is of an old generation) its
+ * partitions are lost: others have them already, nothing of them can be committed; it joins anew.
+ */
+import type { Io, Timer } from '../../io/io.ts'
+import { type ErrorName, errorName, KafkaError } from '../../protocol/errors.ts'
+import { heartbeatRequest, heartbeatResponse } from '../../protocol/messages/heartbeat.ts'
+import { joinGroupRequest, joinGroupResponse } from '../../protocol/messages/join-group.ts'
+import { leaveGroupRequest, leaveGroupResponse } from '../../protocol/messages/leave-group.ts'
+import { syncGroupRequest, syncGroupResponse } from '../../protocol/messages/sync-group.ts'
+import type { Incoming } from '../../protocol/schema.ts'
+import { type Cluster, refused } from '../cluster.ts'
+import { ConnectionError } from '../connection.ts'
+import { alterOffsets, fetchOffsets } from '../groups.ts'
+import type { Assignor, PartitionCounts } from './assignors/assignor.ts'
+import { keyOf } from './committer.ts'
+import type { Group, GroupHandlers } from './core.ts'
+import { assignedIn, assignmentBytes, memberOf, subscriptionBytes } from './group-protocol.ts'
+import type { TopicPartition, TopicPartitionOffset } from './options.ts'
+
+export interface MembershipOptions {
+  readonly groupId: string
+  /** Of a static member (KIP-345); null: dynamic. */
+  readonly groupInstanceId: string | null
+  readonly sessionTimeoutMs: number
+  readonly rebalanceTimeoutMs: number
+  readonly heartbeatIntervalMs: number
+  readonly rack: string | null
+  /** In order of preference; at least one. */
+  readonly assignors: readonly Assignor[]
+  /** The topics subscribed to, as they are now. */
+  topics(): Promise<PartitionCounts>
+}
+
+type JoinAnswer = Incoming<typeof joinGroupResponse>
+
+/** What a member does not survive as a member; it joins again. */
+const removed: ReadonlySet<ErrorName> = new Set(['UNKNOWN_MEMBER_ID', 'ILLEGAL_GENERATION'])
+/** The coordinator is elsewhere, or not ready: the call is made again. */
+const moved: ReadonlySet<ErrorName> = new Set([
+  'COORDINATOR_LOAD_IN_PROGRESS',
+  'COORDINATOR_NOT_AVAILABLE',
+  'NOT_COORDINATOR',
+])
+const whenMoved = ({ errorCode }: { readonly errorCode: number }) =>
+  moved.has(errorName(errorCode)) ? errorCode : 0
+
+/** After a failure that may pass, before the next attempt to join. */
+const pauseMs = 500
+
+export class Membership implements Group {
+  readonly #io: Io
+  readonly #cluster: Cluster
+  /** For requests that are held. */
+  readonly #patient: Cluster
+  readonly #options: MembershipOptions
+  readonly #handlers: GroupHandlers
+  readonly #isCooperative: boolean
+  #memberId = ''
+  #generationId = -1
+  #isLeader = false
+  /** Topics as it joined with. */
+  #topics: readonly string[] = []
+  #owned: readonly TopicPartition[] = []
+  /** What sticky assignors are told by an eager member, which owns nothing when it joins. */
+  #previous: readonly TopicPartition[] = []
+  #heartbeat: Timer | undefined
+  #wake = Promise.withResolvers<void>()
+  #leaving: Promise<void> | undefined
+  #running: Promise<void> | undefined
+
+  /** `patient`: a client of its own whose calls may take longer than the rebalance time-out. */
+  constructor(
+    io: Io,
+    cluster: Cluster,
+    patient: Cluster,
+    options: MembershipOptions,
+    handlers: GroupHandlers,
+  ) {
+    this.#io = io
+    this.#cluster = cluster
+    this.#patient = patient
+    this.#options = options
+    this.#handlers = handlers
+    this.#isCooperative = options.assignors.every(({ isCooperative }) => isCooperative)
+  }
+
+  /** −1 while it is in none. */
+  get generationId(): number {
+    return this.#generationId
+  }
+
+  start(): void {
+    this.#running ??= this.#run()
+  }
+
+  /** Only the leader, or a member whose own topics are others, has a reason that counts. */
+  rejoin(): void {
+    void this.#options.topics().then(
+      topics => {
+        const isSame = this.#topics.length === topics.size && this.#topics.every(t => topics.has(t))
+        if (this.#isLeader || !isSame) this.#joinAgain()
+      },
+      () => {}, // It will be asked again.
+    )
+  }
+
+  /** Rejects with ClientError; UNKNOWN_MEMBER_ID and ILLEGAL_GENERATION: others have the partitions. */
+  async commit(offsets: readonly TopicPartitionOffset[]): Promise<void> {
+    const { groupId, groupInstanceId } = this.#options
+    const member = {
+      memberId: this.#memberId,
+      generationId: this.#generationId,
+      instanceId: groupInstanceId,
+    }
+    if (member.generationId < 0) {
+      throw new KafkaError('UNKNOWN_MEMBER_ID', `this consumer is no member of ${groupId} now`)
+    }
+    const outcomes = await alterOffsets(this.#cluster, groupId, offsets, member)
+    const failed = outcomes.find(({ error }) => error !== undefined)?.error
+    if (failed === undefined) return
+    if (removed.has(failed.error) && member.generationId === this.#generationId) {
+      this.#remove(failed.error)
+    }
+    throw failed
+  }
+
+  async committed(partitions: readonly TopicPartition[]): Promise<readonly TopicPartitionOffset[]> {
+    const all = await fetchOffsets(this.#cluster, this.#options.groupId)
+    const asked = new Set(partitions.map(keyOf))
+    return all.filter(each => asked.has(keyOf(each)))
+  }
+
+  /** A static member stays a member until its session is over: its next process takes its place. */
+  leave(): Promise<void> {
+    this.#leaving ??= this.#leave()
+    return this.#leaving
+  }
+
+  async #leave(): Promise<void> {
+    this.#heartbeat?.cancel()
+    this.#wake.resolve()
+    this.#patient.close()
+    const { groupId, groupInstanceId } = this.#options
+    const memberId = this.#memberId
+    if (memberId === '' || groupInstanceId !== null) return
+    this.#generationId = -1
+    await this.#cluster.callCoordinator(
+      groupId,
+      leaveGroupRequest,
+      leaveGroupResponse,
+      version =>
+        version < 3
+          ? { groupId, memberId }
+          : {
+              groupId,
+              members: [{ memberId, groupInstanceId, reason: 'the consumer was closed' }],
+            },
+      whenMoved,
+    )
+  }
+
+  get #hasLeft(): boolean {
+    return this.#leaving !== undefined
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#hasLeft) {
+      try {
+        await this.#join()
+        await this.#wake.promise
+      } catch (error) {
+        if (this.#hasLeft) return
+        if (!mayPass(error)) {
+          this.#heartbeat?.cancel()
+          this.#handlers.error(error)
+          return
+        }
+        await new Promise<void>(resolve => void this.#io.clock.timer(pauseMs, resolve))
+      }
+    }
+  }
+
+  /** Joins, until a generation stands and its partitions are taken over. */
+  async #join(): Promise<void> {
+    if (!this.#isCooperative) await this.#giveUp(this.#owned)
+    this.#heartbeat?.cancel()
+    this.#wake = Promise.withResolvers()
+    const counts = await this.#options.topics()
+    this.#topics = [...counts.keys()]
+    const joined = await this.#ask()
+    if (joined === undefined || this.#hasLeft) return
+    const assigned = await this.#sync(joined, counts)
+    if (assigned === undefined || this.#hasLeft) return
+    this.#beatLater()
+    await this.#takeOver(assigned)
+  }
+
+  /** Undefined: it has to ask again. */
+  async #ask(): Promise<JoinAnswer | undefined> {
+    const { groupId, groupInstanceId, assignors } = this.#options
+    const { sessionTimeoutMs, rebalanceTimeoutMs } = this.#options
+    const answer = await this.#patient.callCoordinator(
+      groupId,
+      joinGroupRequest,
+      joinGroupResponse,
+      {
+        groupId,
+        sessionTimeoutMs,
+        rebalanceTimeoutMs,
+        memberId: this.#memberId,
+        groupInstanceId,
+        protocolType: 'consumer',
+        protocols: assignors.map(assignor => ({
+          name: assignor.name,
+          metadata: this.#bringing(assignor),
+        })),
+      },
+      whenMoved,
+    )
+    switch (errorName(answer.errorCode)) {
+      case 'NONE':
+        this.#memberId = answer.memberId
+        this.#generationId = answer.generationId
+        this.#isLeader = answer.leader === answer.memberId
+        return answer
+      case 'MEMBER_ID_REQUIRED':
+        this.#memberId = answer.memberId
+        this.#joinAgain()
+        return undefined
+      default:
+        return this.#refused(answer.errorCode, 'JoinGroup')
+    }
+  }
+
+  #bringing(assignor: Assignor): Uint8Array {
+    const owned = this.#isCooperative ? this.#owned : []
+    return subscriptionBytes({
+      topics: this.#topics,
+      owned,
+      generation: this.#generationId,
+      userData: assignor.userData?.(this.#previous, this.#generationId) ?? null,
+      rack: this.#options.rack,
+    })
+  }
+
+  async #sync(
+    joined: JoinAnswer,
+    counts: PartitionCounts,
+  ): Promise<readonly TopicPartition[] | undefined> {
+    const { groupId, groupInstanceId } = this.#options
+    const assignments =
+      this.#isLeader && !joined.skipAssignment ? await this.#dealOut(joined, counts) : []
+    const answer = await this.#patient.callCoordinator(
+      groupId,
+      syncGroupRequest,
+      syncGroupResponse,
+      {
+        groupId,
+        generationId: this.#generationId,
+        memberId: this.#memberId,
+        groupInstanceId,
+        protocolType: 'consumer',
+        protocolName: joined.protocolName,
+        assignments,
+      },
+      whenMoved,
+    )
+    if (answer.errorCode !== 0) return this.#refused(answer.errorCode, 'SyncGroup')
+    return assignedIn(answer.assignment)
+  }
+
+  /** The leader's work. Topics of other members are looked up. */
+  async #dealOut(joined: JoinAnswer, counts: PartitionCounts) {
+    const { assignors } = this.#options
+    const assignor = assignors.find(({ name }) => name === joined.protocolName)
+    if (assignor === undefined) {
+      throw new KafkaError('INCONSISTENT_GROUP_PROTOCOL', `no assignor ${joined.protocolName}`)
+    }
+    const members = joined.members.map(({ memberId, groupInstanceId, metadata }) =>
+      memberOf(memberId, groupInstanceId, metadata),
+    )
+    const others = new Set(members.flatMap(({ topics }) => topics.filter(t => !counts.has(t))))
+    const all = new Map(counts)
+    if (others.size > 0) {
+      const { topics } = await this.#cluster.metadata([...others])
+      for (const { errorCode, name, partitions } of topics) {
+        if (errorCode === 0 && name !== null) all.set(name, partitions.length)
+      }
+    }
+    return [...assignor.assign(members, all)].map(([memberId, partitions]) => ({
+      memberId,
+      assignment: assignmentBytes(partitions),
+    }))
+  }
+
+  /** Throws what this member does not survive. */
+  #refused(code: number, what: string): undefined {
+    const error = errorName(code)
+    if (removed.has(error)) this.#remove(error)
+    else if (error === 'REBALANCE_IN_PROGRESS') this.#joinAgain()
+    else throw new KafkaError(error, `${what} of group ${this.#options.groupId}: ${error}`)
+    return undefined
+  }
+
+  async #takeOver(assigned: readonly TopicPartition[]): Promise<void> {
+    const had = new Set(this.#owned.map(keyOf))
+    const has = new Set(assigned.map(keyOf))
+    const gone = this.#owned.filter(each => !has.has(keyOf(each)))
+    const added = assigned.filter(each => !had.has(keyOf(each)))
+    if (gone.length > 0) {
+      await this.#giveUp(gone)
+      // Now others may have them.
+      this.#joinAgain()
+    }
+    const generation = this.#generationId
+    this.#previous = assigned
+    if (generation < 0 || this.#hasLeft) return
+    this.#owned = assigned
+    if (added.length > 0 || !this.#isCooperative) await this.#handlers.assign(added)
+  }
+
+  /** Work on them is finished and committed when this resolves, or time is up. */
+  async #giveUp(partitions: readonly TopicPartition[]): Promise<void> {
+    if (partitions.length === 0) return
+    const patience = new AbortController()
+    const timer = this.#io.clock.timer(this.#options.rebalanceTimeoutMs, () => patience.abort())
+    try {
+      await this.#handlers.revoke(partitions, patience.signal)
+    } finally {
+      timer.cancel()
+    }
+    const keys = new Set(partitions.map(keyOf))
+    this.#owned = this.#owned.filter(each => !keys.has(keyOf(each)))
+  }
+
+  #joinAgain(): void {
+    this.#wake.resolve()
+  }
+
+  /** The group goes on without it. */
+  #remove(error: ErrorName): void {
+    if (error === 'UNKNOWN_MEMBER_ID') this.#memberId = ''
+    this.#generationId = -1
+    this.#heartbeat?.cancel()
+    const lost = this.#owned
+    this.#owned = []
+    if (lost.length > 0) this.#handlers.lost(lost)
+    this.#joinAgain()
+  }
+
+  #beatLater(): void {
+    this.#heartbeat?.cancel()
+    this.#heartbeat = this.#io.clock.timer(this.#options.heartbeatIntervalMs, () => this.#beat())
+  }
+
+  #beat(): void {
+    const { groupId, groupInstanceId } = this.#options
+    const generationId = this.#generationId
+    const memberId = this.#memberId
+    this.#cluster
+      .callCoordinator(
+        groupId,
+        heartbeatRequest,
+        heartbeatResponse,
+        { groupId, generationId, memberId, groupInstanceId },
+        whenMoved,
+      )
+      .then(
+        ({ errorCode }) => this.#onBeat(errorCode, generationId),
+        () => this.#onBeat(0, generationId), // No answer: the next one will tell.
+      )
+  }
+
+  #onBeat(code: number, generationId: number): void {
+    // An answer to an earlier membership says nothing of this one.
+    if (this.#hasLeft || generationId !== this.#generationId) return
+    const error = errorName(code)
+    if (removed.has(error)) {
+      this.#remove(error)
+      return
+    }
+    const failure = refused(code, `group ${this.#options.groupId}: ${error}`)
+    if (error === 'REBALANCE_IN_PROGRESS') {
+      this.#joinAgain()
+    } else if (failure !== undefined && !mayPass(failure)) {
+      this.#handlers.error(failure)
+      return
+    }
+    // Also while it is about to join: until then its work goes on, and it must not be removed.
+    this.#beatLater()
+  }
+}
+
+/** Of what a broker says, or of a connection: trying again can help. */
+function mayPass(error: unknown): boolean {
+  return error instanceof ConnectionError || (error instanceof KafkaError && error.retriable)
+}
