@@ -38,6 +38,12 @@ export interface ProgramOptions {
   readonly how: 'plain' | 'watch' | 'clean'
 }
 
+/** None of them outlives this process. */
+const programs = new Set<Program>()
+process.on('exit', () => {
+  for (const program of programs) program.kill()
+})
+
 const stderrChars = 2000
 const pollMs = 1
 
@@ -59,7 +65,7 @@ export class Program {
     this.#file = join(this.#directory, 'consumer.mjs')
     this.#write()
     symlinkSync(join(import.meta.dirname, 'node_modules'), join(this.#directory, 'node_modules'))
-    process.on('exit', this.#killNow)
+    programs.add(this)
   }
 
   start(): void {
@@ -107,10 +113,10 @@ export class Program {
     }
   }
 
-  /** Kills what runs. */
+  /** Kills what runs, and removes its files. */
   remove(): void {
-    this.#killNow()
-    process.off('exit', this.#killNow)
+    this.kill()
+    programs.delete(this)
     rmSync(this.#directory, { recursive: true, force: true })
   }
 
@@ -129,7 +135,7 @@ export class Program {
     return `${this.client}, ${this.#options.how}: ${what}\n${this.#stderr}`
   }
 
-  readonly #killNow = (): void => {
+  kill(): void {
     this.#child?.kill('SIGKILL')
     const last = this.runs.at(-1)
     if (this.#options.how === 'watch' && last !== undefined && isAlive(last.pid)) {
