@@ -288,7 +288,7 @@ export class ConsumerCore implements Supply {
       const mine = partitions.filter(each => each.isAssigned)
       const places = mine.map(placeOf)
       this.#notices.assigned(places)
-      await this.#options.onAssigned?.(places)
+      if (places.length > 0) await this.#options.onAssigned?.(places)
       if (this.isClosed) return
       this.fetcher.add(mine.filter(each => each.isAssigned))
       for (const each of mine) this.#delivery.readable(each)
@@ -370,7 +370,7 @@ export class ConsumerCore implements Supply {
   }
 
   async #close(): Promise<void> {
-    const { subscription, commit, closeTimeoutMs } = this.#options
+    const { subscription, assignment, commit, closeTimeoutMs } = this.#options
     this.stop()
     subscription?.stop()
     this.#committer.stop()
@@ -380,6 +380,11 @@ export class ConsumerCore implements Supply {
       const timer = this.#io.clock.timer(closeTimeoutMs, () => patience.abort())
       await this.#released(partitions, patience.signal)
       timer.cancel()
+    }
+    if (assignment === undefined && this.group !== undefined && partitions.length > 0) {
+      await Promise.resolve(partitions.map(placeOf))
+        .then(this.#options.onRevoked)
+        .catch(error => this.#notices.warn(`onRevoked threw: ${error}`))
     }
     if (commit !== 'manual' && this.group !== undefined) {
       await this.#committer.finished(partitions)
