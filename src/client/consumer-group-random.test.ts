@@ -27,6 +27,7 @@ class Scenario {
   readonly #assignor: AssignorName
   readonly #seen = Array.from({ length: partitionCount }, () => new Set<number>())
   readonly #owners = new Map<number, string>()
+  readonly #failures: unknown[] = []
   #lives = 0
 
   constructor(seed: number) {
@@ -43,12 +44,13 @@ class Scenario {
       await createTopics(cluster, [{ name: 'orders', partitions: partitionCount }])
       const slots = [0, 1, 2].map(slot => this.#slot(slot))
       await Promise.all([...slots, this.#produce(cluster), this.#fail()])
+      assert.deepEqual(this.#failures, [])
       for (const seen of this.#seen) assert.equal(seen.size, perPartition)
     })
   }
 
   get #isDone(): boolean {
-    return this.#seen.every(({ size }) => size === perPartition)
+    return this.#failures.length > 0 || this.#seen.every(({ size }) => size === perPartition)
   }
 
   async #startBroker(): Promise<void> {
@@ -123,7 +125,7 @@ class Scenario {
         this.#seen[partition]!.add(offset)
       },
     })
-    running.catch(() => {})
+    running.catch(error => this.#failures.push(error))
     const untilMs = this.#world.nowMs + 2_000 + this.#random.below(20_000)
     while (this.#world.nowMs < untilMs && !this.#isDone) await this.#world.sleep(100)
     if (this.#random.chance(0.5)) {
