@@ -250,7 +250,8 @@ function summary(values: readonly (number | undefined)[]): string {
   const sorted = values.filter(ms => ms !== undefined).sort((a, b) => a - b)
   if (sorted.length === 0) return ''
   const whole = (ms: number | undefined) => Math.round(ms ?? Number.NaN).toLocaleString('en')
-  const median = sorted[Math.floor(sorted.length / 2)]
+  const middle = sorted.slice((sorted.length - 1) >> 1, (sorted.length >> 1) + 1)
+  const median = middle.reduce((sum, ms) => sum + ms, 0) / middle.length
   return `${whole(median)} (${whole(sorted[0])}–${whole(sorted.at(-1))})`
 }
 
