@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { diskBehaviours } from '../io/disk-conformance.ts'
 import { DiskError } from '../io/io.ts'
-import { memoryDisk } from './disk.ts'
 import { simulated, type World } from './world.ts'
 
 const text = (bytes: Uint8Array | undefined) => (bytes ? new TextDecoder().decode(bytes) : bytes)
@@ -19,14 +18,6 @@ for (const { name, check } of diskBehaviours) {
     }
   })
 }
-
-test('a disk in memory works without virtual time', async () => {
-  for (const { check } of diskBehaviours.filter(({ name }) => !name.includes('lock'))) {
-    const disk = memoryDisk(run => queueMicrotask(run))
-    await disk.makeDirectory('/folder')
-    await check({ disk, other: disk, folder: '/folder' })
-  }
-})
 
 /** What may be in /f after a crash, over many seeds. */
 async function outcomes(

@@ -13,8 +13,9 @@ import {
   DiskError,
   type DiskFile,
 } from '../io/io.ts'
-import { type FileNode, FileTree } from './disk-files.ts'
-import { Prng } from './random.ts'
+import type { FileTree } from '../io/memory-files.ts'
+import { type CrashingFile, type CrashingFolder, crashingTree } from './disk-files.ts'
+import type { Prng } from './random.ts'
 
 /** What a fault can hit. */
 export type DiskOperation =
@@ -31,6 +32,8 @@ export type DiskOperation =
   | 'remove'
   | 'syncDirectory'
 
+type Files = FileTree<CrashingFile, CrashingFolder>
+
 /** Lets `run` happen after about `delayMs`, from a task or microtask of its own. */
 export type Defer = (delayMs: number, kind: string, run: () => void) => void
 
@@ -45,15 +48,13 @@ export class SimulatedDisk {
   syncMs = { min: 0.3, max: 5 }
   /** Answers a code (EIO, ENOSPC …) to make a call fail at its moment of effect. */
   fault: ((operation: DiskOperation, path: string) => string | undefined) | undefined
-  readonly #files: FileTree
+  readonly #files: Files = crashingTree()
   readonly #random: Prng
   readonly #processes = new Set<ProcessDisk>()
   readonly #locks = new Map<number, ProcessDisk>()
 
-  /** `volatile`: keeps nothing for a power loss, for brokers in memory; faster, half the memory. */
-  constructor(random: Prng, options: { volatile?: boolean } = {}) {
+  constructor(random: Prng) {
     this.#random = random
-    this.#files = new FileTree(options.volatile !== true)
     this.bootId = this.#newBootId()
   }
 
@@ -84,11 +85,7 @@ export class SimulatedDisk {
 
   /** A copy of a file's content, as a running process sees it; undefined when absent. */
   content(path: string): Uint8Array | undefined {
-    const node = this.#files.find(path)
-    if (node?.kind !== 'file') return undefined
-    const content = new Uint8Array(node.size)
-    node.read(content, 0)
-    return content
+    return this.#files.content(path, Number.POSITIVE_INFINITY)
   }
 
   /** Flips the bits of `mask` in one byte, on the platter too. */
@@ -121,7 +118,7 @@ interface CallUnderWay {
 
 class ProcessDisk implements Disk {
   readonly #disk: SimulatedDisk
-  readonly #files: FileTree
+  readonly #files: Files
   readonly #locks: Map<number, ProcessDisk>
   readonly #random: Prng
   readonly #defer: Defer
@@ -130,7 +127,7 @@ class ProcessDisk implements Disk {
 
   constructor(
     disk: SimulatedDisk,
-    files: FileTree,
+    files: Files,
     locks: Map<number, ProcessDisk>,
     random: Prng,
     defer: Defer,
@@ -174,16 +171,7 @@ class ProcessDisk implements Disk {
   }
 
   readFile(path: string, maxBytes: number): Promise<Uint8Array | undefined> {
-    return this.call('read', path, () => {
-      if (this.#files.find(path) === undefined) return undefined
-      const file = this.#files.file(path, false)
-      if (file.size > maxBytes) {
-        throw new DiskError('EFBIG', `${path} has ${file.size} bytes, more than ${maxBytes}`)
-      }
-      const content = new Uint8Array(file.size)
-      file.read(content, 0)
-      return content
-    })
+    return this.call('read', path, () => this.#files.content(path, maxBytes))
   }
 
   async replaceFile(path: string, content: Uint8Array): Promise<void> {
@@ -200,20 +188,11 @@ class ProcessDisk implements Disk {
   }
 
   stat(path: string) {
-    return this.call('stat', path, () => {
-      const node = this.#files.find(path)
-      if (node === undefined) return undefined
-      const directory = node.kind === 'folder'
-      return { size: directory ? 0 : node.size, directory, inode: node.inode }
-    })
+    return this.call('stat', path, () => this.#files.stat(path))
   }
 
   list(directory: string) {
-    return this.call('list', directory, () =>
-      [...this.#files.folder(directory).entries]
-        .map(([name, node]) => ({ name, directory: node.kind === 'folder' }))
-        .sort((a, b) => (a.name < b.name ? -1 : 1)),
-    )
+    return this.call('list', directory, () => this.#files.list(directory))
   }
 
   makeDirectory(path: string): Promise<void> {
@@ -272,7 +251,7 @@ class ProcessDisk implements Disk {
   /** Writes all, or what fits, or a random part when `torn`. */
   writeNow(
     path: string,
-    file: FileNode,
+    file: CrashingFile,
     chunks: readonly Uint8Array[],
     at: number,
     torn: boolean,
@@ -292,10 +271,10 @@ class ProcessDisk implements Disk {
 class ProcessFile implements DiskFile {
   readonly #disk: ProcessDisk
   readonly #path: string
-  readonly #file: FileNode
+  readonly #file: CrashingFile
   #closed = false
 
-  constructor(disk: ProcessDisk, path: string, file: FileNode) {
+  constructor(disk: ProcessDisk, path: string, file: CrashingFile) {
     this.#disk = disk
     this.#path = path
     this.#file = file
@@ -346,10 +325,4 @@ function quietly(effect: (() => unknown) | undefined): void {
   } catch {
     // It failed; nobody waits for the answer.
   }
-}
-
-/** A disk in memory without virtual time: for a broker that lives in a test's process. */
-export function memoryDisk(defer: (run: () => void) => void): Disk {
-  const disk = new SimulatedDisk(new Prng(0), { volatile: true })
-  return disk.attach((_delayMs, _kind, run) => defer(run))
 }
