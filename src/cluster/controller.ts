@@ -82,6 +82,7 @@ export class Controller {
   readonly #unsubscribe: (() => void)[]
   #term: Term | undefined
   #isTaking = false
+  #cancelRetry = () => {}
   #isClosed = false
   #queue: Promise<void> = Promise.resolve()
   #queued = 0
@@ -195,6 +196,7 @@ export class Controller {
   close(): void {
     this.#isClosed = true
     this.#term = undefined
+    this.#cancelRetry()
     for (const unsubscribe of this.#unsubscribe) unsubscribe()
   }
 
@@ -355,11 +357,13 @@ export class Controller {
         if (!(error instanceof StoreRequestError) && !this.#isClosed) throw error
       })
       .finally(() => {
+        if (this.#isClosed) return
         // Our registration may have run out, unnoticed yet: then it is tried again after the next.
-        this.#io.clock.timer(retryMs, () => {
+        const timer = this.#io.clock.timer(retryMs, () => {
           this.#isTaking = false
           this.#seekRole()
         })
+        this.#cancelRetry = () => timer.cancel()
       })
   }
 
