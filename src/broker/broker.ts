@@ -23,20 +23,15 @@ import { InternalTopic } from '../coordinator/internal-topic.ts'
 import type { Io, MetadataStore } from '../io/io.ts'
 import { openLocalStore } from '../io/local-store.ts'
 import { LogDirectory } from '../log/log-directory.ts'
+import { KafkaError } from '../protocol/errors.ts'
 import { lastRun } from '../replica/last-run.ts'
 import { Replicas } from '../replica/replicas.ts'
 import { type BoundListener, Server } from '../server/server.ts'
 import { configRules } from './config-rules.ts'
 import { LiveConfig } from './live-config.ts'
+import { type BrokerOptions, brokerWorld, type TopicOptions } from './options.ts'
 
-export interface BrokerOptions {
-  /** Kafka's server.properties keys; those left out have Ottla's defaults. */
-  readonly properties?: ReadonlyMap<string, string> | Readonly<Record<string, string>>
-  /** The outside world; by default this machine's. */
-  readonly io?: Io
-  /** Where cluster facts are decided; by default files in the first data directory. */
-  readonly store?: MetadataStore
-}
+export type { BrokerOptions, TopicOptions } from './options.ts'
 
 /** Where a listener of the broker is bound. */
 export interface BrokerAddress {
@@ -49,6 +44,9 @@ type Undo = () => Promise<void> | void
 /** How long requests that were accepted may take after `close` was called. */
 const stopPatienceMs = 30_000
 
+/** How long the topics of a start may take. */
+const creationPatienceMs = 30_000
+
 /** How long a start waits until this broker leads what nobody else can lead. */
 const leadershipPatienceMs = 5000
 
@@ -59,38 +57,47 @@ export class Broker {
   /** In the order of `listeners`. */
   readonly addresses: readonly BrokerAddress[]
   readonly dataDirectories: readonly string[]
+  /** What clients are told to begin with: `host:port` of the first listener. */
+  readonly bootstrap: string
   /** Resolves when the broker was closed, or with the error that keeps it from going on. */
   readonly ended: Promise<Error | undefined>
   readonly #parts: Parts
+  readonly #hold: () => () => void
   #closing: Promise<void> | undefined
 
-  private constructor(parts: Parts) {
+  private constructor(parts: Parts, hold: () => () => void) {
     const { config, membership, listeners } = parts
     this.#parts = parts
+    this.#hold = hold
     this.brokerId = membership.brokerId
     this.clusterId = membership.clusterId
     this.addresses = listeners.map(({ host, port }) => ({ host, port }))
+    this.bootstrap = bootstrapOf(this.addresses[0]!)
     this.dataDirectories = config.current.dataDirectories
     this.ended = parts.ended.promise
   }
 
   /**
    * Starts a broker; resolves when it serves. Throws ConfigError, DirectoryLockedError, NetworkError
-   * (a port in use), DiskError, or KafkaError (INCONSISTENT_CLUSTER_ID, DUPLICATE_BROKER_REGISTRATION);
-   * what had begun is undone then.
+   * (a port in use), DiskError, or KafkaError (INCONSISTENT_CLUSTER_ID, DUPLICATE_BROKER_REGISTRATION,
+   * INVALID_TOPIC_EXCEPTION …); what had begun is undone then.
    */
   static async start(options: BrokerOptions = {}): Promise<Broker> {
-    const config = new LiveConfig(options.properties ?? {})
-    const io = options.io ?? (await import('../io/node.ts')).nodeIo()
-    for (const notice of config.notices) io.report.warn({}, notice)
-    const undo: Undo[] = []
+    const world = await brokerWorld(options)
+    const { io } = world
+    const release = world.hold()
+    const undo: Undo[] = [() => world.end()]
     try {
-      return new Broker(await startParts(io, config, options.store, undo))
+      const config = new LiveConfig(world.properties)
+      for (const notice of config.notices) io.report.warn({}, notice)
+      return new Broker(await startParts(io, config, options, undo), world.hold)
     } catch (error) {
       await undoAll(undo).catch(cause =>
         io.report.error({ error: cause }, 'a start that failed could not be undone'),
       )
       throw error
+    } finally {
+      release()
     }
   }
 
@@ -106,9 +113,30 @@ export class Broker {
 
   /** Finishes what was accepted, then stops; the marker of a clean stop is written last. Idempotent. */
   close(): Promise<void> {
-    this.#closing ??= stopParts(this.#parts)
+    this.#closing ??= this.#close()
     return this.#closing
   }
+
+  /** As `close`: for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #close(): Promise<void> {
+    const release = this.#hold()
+    try {
+      await stopParts(this.#parts)
+    } finally {
+      release()
+    }
+  }
+}
+
+/** Nobody connects to a wildcard: this machine's own name stands for it. */
+function bootstrapOf({ host, port }: BrokerAddress): string {
+  const isWildcard = host === '' || host === '0.0.0.0' || host === '::'
+  const name = isWildcard ? 'localhost' : host
+  return `${name.includes(':') ? `[${name}]` : name}:${port}`
 }
 
 /** Takes the locks of the data directories. */
@@ -149,11 +177,12 @@ interface Parts {
 async function startParts(
   io: Io,
   config: LiveConfig,
-  givenStore: MetadataStore | undefined,
+  options: BrokerOptions,
   undo: Undo[],
 ): Promise<Parts> {
+  const ofDirectories = undo.length
   const directories = await openDirectories(io, config.current, undo)
-  const metadata = await openMetadata(io, directories, givenStore, undo)
+  const metadata = await openMetadata(io, directories, options.store, undo)
   const { store, image, feed, transactor } = metadata
   config.follow(image, io.report)
   await Promise.all([
@@ -173,8 +202,7 @@ async function startParts(
     onLastOffline: onFatal,
   })
   const rules = configRules(() => config.current)
-  const options = { rules, replicas }
-  const controller = new Controller(io, image, feed, membership, transactor, options)
+  const controller = new Controller(io, image, feed, membership, transactor, { rules, replicas })
   undo.push(() => controller.close())
   const { brokerId } = membership
   const producerIds = new ProducerIds(store, transactor)
@@ -187,14 +215,35 @@ async function startParts(
   listeners.push(...(await server.bind()))
   await membership.start()
   // From here on the partitions know best how their directories end.
-  undo[0] = () => replicas.close()
+  undo[ofDirectories] = () => replicas.close()
   await replicas.start()
   groups.start()
   await membership.admitted()
+  await createTopics(io, controller, options.topics ?? {})
   await replicas.leading(leadershipPatienceMs)
   await groups.loaded()
   server.serve()
   return { io, config, image, membership, server, groups, listeners, ended, undo }
+}
+
+/** Throws what the controller says of a topic that cannot be made. */
+async function createTopics(
+  { clock }: Io,
+  controller: Controller,
+  topics: Readonly<Record<string, TopicOptions>>,
+): Promise<void> {
+  const wanted = Object.entries(topics).map(([name, { partitions, configs = {} }]) => ({
+    name,
+    partitionCount: partitions ?? -1,
+    replicationFactor: -1,
+    configs: new Map(Object.entries(configs).map(([key, value]) => [key, String(value)])),
+  }))
+  if (wanted.length === 0) return
+  const deadlineMs = clock.monotonicMs() + creationPatienceMs
+  for (const { name, error } of await controller.createTopics(wanted, { deadlineMs })) {
+    if (error === undefined || error.error === 'TOPIC_ALREADY_EXISTS') continue
+    throw new KafkaError(error.error, `topic ${name}: ${error.message}`)
+  }
 }
 
 function makeGroups(

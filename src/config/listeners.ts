@@ -79,6 +79,11 @@ export function parseAdvertised(
   return advertised
 }
 
+/** The entry of `listeners` for one plain listener, on loopback by default. */
+export function plaintextListener(host = '127.0.0.1', port = 9092): string {
+  return `PLAINTEXT://${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
 function parseEndpoint(key: string, entry: string): Listener {
   const match = /^([A-Za-z0-9._-]+):\/\/(?:\[([0-9a-fA-F:.%]+)\]|([^:[\]/\s]*)):(\d{1,5})$/.exec(
     entry,

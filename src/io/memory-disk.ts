@@ -4,6 +4,7 @@
  * A call has its effect at once and is answered in a microtask; a sync has nothing to do. What was
  * written is gone with the disk, which is bounded: beyond `capacityBytes` it is full like any other.
  */
+import { totalmem } from 'node:os'
 import {
   type DirectoryLock,
   DirectoryLockedError,
@@ -13,9 +14,18 @@ import {
 } from './io.ts'
 import { FileTree, MemoryFile, MemoryFolder } from './memory-files.ts'
 
-/** An empty disk, for as many brokers as share it. `capacityBytes`: at most so much in its files. */
-export function memoryDisk(capacityBytes: number): Disk {
+/**
+ * An empty disk. `capacityBytes`: at most so much in its files, by default half of the memory that
+ * this process may have.
+ */
+export function memoryDisk(capacityBytes = half()): Disk {
   return new MemoryDisk(capacityBytes)
+}
+
+/** A container says its limit; without one Node says 0, or more than there is. */
+function half(): number {
+  const limitBytes = process.constrainedMemory() || Number.POSITIVE_INFINITY
+  return Math.floor(Math.min(totalmem(), limitBytes) / 2)
 }
 
 type Files = FileTree<MemoryFile, MemoryFolder>

@@ -9,20 +9,23 @@ import {
   type SocketHandlers,
 } from './io.ts'
 
-/** The network of this machine. */
-export function nodeNetwork(): Network {
-  return { listen, connect }
+/** The network of this machine. `keepAlive` false: listeners, and what they accept, do not keep the process running. */
+export function nodeNetwork(keepAlive = true): Network {
+  return { listen: (options, accept) => listen(options, accept, keepAlive), connect }
 }
 
 function listen(
   { host, port, backlog }: { host: string; port: number; backlog?: number },
   accept: (socket: Socket) => SocketHandlers,
+  keepAlive: boolean,
 ): Promise<Listener> {
   return new Promise((resolve, reject) => {
     const server = net.createServer({ noDelay: true }, raw => {
       const socket = new NodeSocket(raw)
+      if (!keepAlive) raw.unref()
       socket.attach(accept(socket))
     })
+    if (!keepAlive) server.unref()
     const refuse = (cause: NodeJS.ErrnoException) =>
       reject(networkError(`cannot listen on ${host}:${port}`, cause))
     server.once('error', refuse)
@@ -36,6 +39,7 @@ function listen(
         port: (server.address() as net.AddressInfo).port,
         async close() {
           server.close()
+          await handlesClosed()
         },
       })
     })
@@ -125,6 +129,11 @@ class NodeSocket implements Socket {
   destroy(): void {
     this.#raw.destroy()
   }
+}
+
+/** The loop closes handles at the end of a turn; the first of these may be called in the same one. */
+async function handlesClosed(): Promise<void> {
+  for (let turn = 0; turn < 2; turn++) await new Promise(resolve => setImmediate(resolve))
 }
 
 /** IPv4 as IPv4, also on a socket that listens on both families. */

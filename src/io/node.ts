@@ -9,32 +9,43 @@ import { lineReport } from './report.ts'
 /** Node fires a longer timeout at once. */
 const maxTimeoutMs = 2 ** 31 - 1
 
-/** The real world. `report` is by default text lines on stderr. */
-export function nodeIo(options: { report?: Report } = {}): Io {
+/** How the real world is to be. */
+export interface NodeIoOptions {
+  /** Text lines on stderr by default. */
+  readonly report?: Report
+  /** False: timers, listeners and what they accept do not keep the process running. True by default. */
+  readonly keepAlive?: boolean
+}
+
+/** The real world. */
+export function nodeIo(options: NodeIoOptions = {}): Io {
+  const { keepAlive = true } = options
   return {
-    clock: nodeClock(),
+    clock: nodeClock(keepAlive),
     random: nodeRandom(),
     disk: nodeDisk(),
-    network: nodeNetwork(),
+    network: nodeNetwork(keepAlive),
     report: options.report ?? lineReport(),
   }
 }
 
-function nodeClock(): Clock {
+function nodeClock(keepAlive: boolean): Clock {
   return {
     wallMs: () => Date.now(),
     monotonicMs: () => performance.now(),
-    timer: (delayMs, run) => new NodeTimer(delayMs, run),
+    timer: (delayMs, run) => new NodeTimer(delayMs, run, keepAlive),
   }
 }
 
 class NodeTimer implements Timer {
   readonly #run: () => void
+  readonly #keepAlive: boolean
   #leftMs: number
   #timeout: NodeJS.Timeout | undefined
 
-  constructor(delayMs: number, run: () => void) {
+  constructor(delayMs: number, run: () => void, keepAlive: boolean) {
     this.#run = run
+    this.#keepAlive = keepAlive
     this.#leftMs = delayMs
     this.#arm()
   }
@@ -48,6 +59,7 @@ class NodeTimer implements Timer {
     const stepMs = Math.min(this.#leftMs, maxTimeoutMs)
     this.#leftMs -= stepMs
     this.#timeout = setTimeout(() => (this.#leftMs > 0 ? this.#arm() : this.#run()), stepMs)
+    if (!this.#keepAlive) this.#timeout.unref()
   }
 }
 
