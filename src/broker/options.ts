@@ -2,6 +2,7 @@
 import { ConfigError } from '../config/key.ts'
 import { plaintextListener } from '../config/listeners.ts'
 import type { Io, MetadataStore } from '../io/io.ts'
+import { memoryDisk } from '../io/memory-disk.ts'
 
 /** How to start a broker. What is said here is stronger than what `properties` say of the same. */
 export interface BrokerOptions {
@@ -67,7 +68,6 @@ export async function brokerWorld(options: BrokerOptions): Promise<BrokerWorld> 
   const io = options.io ?? (await import('../io/node.ts')).nodeIo({ keepAlive })
   const hold = keepAlive ? () => () => {} : await holder()
   if (storage === 'memory') {
-    const { memoryDisk } = await import('../io/memory-disk.ts')
     const properties = propertiesOf(options, memoryDirectory)
     return { io: { ...io, disk: memoryDisk() }, properties, hold, end: async () => {} }
   }
