@@ -19,7 +19,8 @@ interface Finding {
   readonly advice?: string
 }
 
-const { bootstrap, broker } = await localBroker()
+const broker = await localBroker()
+const { bootstrap } = broker
 
 /** All findings, and whether the command found something bad. */
 async function examined(address: string, ...args: string[]): Promise<Finding[]> {
@@ -156,13 +157,17 @@ test('a broker that is too old, and one that wants a login', async () => {
 })
 
 test('an advertised address that leads nowhere, or elsewhere, is the trouble that is explained', async () => {
-  const nowhere = await localBroker({ 'advertised.listeners': 'PLAINTEXT://127.0.0.1:1' })
+  const nowhere = await localBroker({
+    properties: { 'advertised.listeners': 'PLAINTEXT://127.0.0.1:1' },
+  })
   const advertised = (findings: Finding[]) => findings.find(({ step }) => step === 'broker 1')!
   const refused = advertised(await examined(nowhere.bootstrap))
   assert.equal(refused.state, 'bad')
   assert.match(refused.text, /go on at 127\.0\.0\.1:1, and from here refused/)
   assert.match(refused.advice!, /set advertised\.listeners=PLAINTEXT:\/\/HOST:PORT/)
-  const elsewhere = await localBroker({ 'advertised.listeners': `PLAINTEXT://${bootstrap}` })
+  const elsewhere = await localBroker({
+    properties: { 'advertised.listeners': `PLAINTEXT://${bootstrap}` },
+  })
   assert.match(advertised(await examined(elsewhere.bootstrap)).text, /another cluster answers/)
 })
 

@@ -12,7 +12,8 @@ import { directory, localBroker, ottla } from './command.ts'
 import { beat, member, subscription, sync } from './group-client.ts'
 import { WireClient } from './wire-client.ts'
 
-const { bootstrap, broker } = await localBroker({ 'num.partitions': '1' })
+const broker = await localBroker({ properties: { 'num.partitions': '1' } })
+const { bootstrap } = broker
 const clients: WireClient[] = []
 after(() => {
   for (const client of clients) client.close()

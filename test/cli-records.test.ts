@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { directory, localBroker, ottla, type Run } from './command.ts'
 
-const { bootstrap } = await localBroker({ 'num.partitions': '1' })
+const { bootstrap } = await localBroker({ properties: { 'num.partitions': '1' } })
 const bin = join(import.meta.dirname, '..', 'src', 'bin.js')
 
 async function run(args: readonly string[], input: string | Buffer = ''): Promise<Run> {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -30,6 +30,17 @@ test('Ctrl-C says that it stops, and the broker ends with code 0', async () => {
   assert.equal(await code, 0)
 })
 
+test('a broker in memory says so, and touches no file', async () => {
+  const before = readdirSync(directory)
+  const broker = await brokerProcess()
+  const bootstrap = `127.0.0.1:${broker.port}`
+  assert.match(broker.banner, /^ +data +in memory, until it stops$/m)
+  assert.equal((await ottla(['produce', 'orders', '-b', bootstrap], 'hello\n')).code, 0)
+  assert.equal((await ottla(['consume', 'orders', '-e', '-b', bootstrap])).out, 'hello\n')
+  assert.equal(await broker.stop(), 0)
+  assert.deepEqual(readdirSync(directory), before)
+})
+
 test('a stop that comes before the broker is up ends it cleanly, too', async () => {
   const data = join(directory, 'early')
   const child = spawn(process.execPath, [bin, 'start', '--port', '0', '--data', data])
@@ -41,7 +52,7 @@ test('a stop that comes before the broker is up ends it cleanly, too', async () 
 })
 
 test('a second start is told who has the port, and where its data is', async () => {
-  const { broker } = await localBroker()
+  const broker = await localBroker({ storage: 'temporary' })
   const { port } = broker.address
   const { error, code } = await ottla(['start', '--port', String(port), '--data', 'second'])
   const [data] = broker.dataDirectories
@@ -50,7 +61,7 @@ test('a second start is told who has the port, and where its data is', async () 
 })
 
 test('a directory that is in use is said with the process that holds it', async () => {
-  const { broker } = await localBroker()
+  const broker = await localBroker({ storage: 'temporary' })
   const { error } = await ottla(['start', '--port', '0', '--data', broker.dataDirectories[0]!])
   const holder = process.platform === 'linux' ? ` (process ${process.pid})` : ''
   assert.ok(error.includes(`is in use by another broker${holder}: stop that one`), error)

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after } from 'node:test'
-import { Broker } from '../src/broker/broker.ts'
+import { type Broker, type BrokerOptions, startBroker } from '../src/testing.ts'
 
 const bin = join(import.meta.dirname, '..', 'src', 'bin.js')
 
@@ -38,20 +38,11 @@ export async function ottla(args: readonly string[], input: string | Buffer = ''
   return { code, out, error }
 }
 
-/** A broker of this process on a free port; it is closed after the tests of the file. */
-export async function localBroker(properties: Readonly<Record<string, string>> = {}): Promise<{
-  readonly broker: Broker
-  readonly bootstrap: string
-}> {
-  const broker = await Broker.start({
-    properties: {
-      listeners: 'PLAINTEXT://127.0.0.1:0',
-      'log.dirs': join(directory, `data-${Math.random()}`),
-      ...properties,
-    },
-  })
+/** A broker of this process, in memory; it is closed after the tests of the file. */
+export async function localBroker(options: BrokerOptions = {}): Promise<Broker> {
+  const broker = await startBroker(options)
   brokers.push(broker)
-  return { broker, bootstrap: `${broker.address.host}:${broker.address.port}` }
+  return broker
 }
 
 /** A broker in a process of its own, and what it prints. */
@@ -64,10 +55,9 @@ export interface BrokerProcess {
   stop(signal?: NodeJS.Signals): Promise<number | null>
 }
 
-/** Runs `ottla start` on a free port; resolves when its banner is complete. */
+/** Runs `ottla start --memory` on a free port; resolves when its banner is complete. */
 export async function brokerProcess(...args: readonly string[]): Promise<BrokerProcess> {
-  const data = join(directory, `data-${Math.random()}`)
-  const command = [bin, 'start', '--port', '0', '--data', data, ...args]
+  const command = [bin, 'start', '--port', '0', '--memory', ...args]
   const env = { ...process.env, NO_COLOR: '1' }
   const child = spawn(process.execPath, command, { cwd: directory, env })
   after(() => child.kill('SIGKILL'))

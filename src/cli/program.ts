@@ -61,7 +61,8 @@ function program(): Command {
 function start(): Command {
   const start = command('start', 'Run a broker in the foreground; Ctrl-C stops it.')
   for (const { name, short, value, multiple, about } of startOptions) {
-    const flags = `${short === undefined ? '' : `-${short}, `}--${name} <${value}>`
+    const long = value === undefined ? `--${name}` : `--${name} <${value}>`
+    const flags = short === undefined ? long : `-${short}, ${long}`
     if (multiple) start.option(flags, about, collect)
     else start.option(flags, about)
   }
@@ -76,6 +77,7 @@ the last of these wins.`,
     ['ottla start', 'on 127.0.0.1:9092, data in ./ottla-data'],
     ['ottla start --port 0 --data /tmp/try', 'any free port, another directory'],
     ['ottla start --host 0.0.0.0', 'reachable from other machines'],
+    ['ottla start --memory --port 0', 'for a test: no file is touched'],
     ['ottla start --set num.partitions=3 --set log.retention.hours=24', ''],
     ['OTTLA_LOG_DIRS=/var/lib/ottla ottla start --config server.properties', ''],
   ])

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { parseStart, reportOptions, startProperties } from './start-options.ts'
+import { parseStart, reportOptions, startProperties, startStorage } from './start-options.ts'
 
 function properties(args: readonly string[], environment: Record<string, string> = {}) {
   const values = parseStart(args)
@@ -21,6 +21,15 @@ test('a port alone keeps the listener on loopback, a host alone the port', () =>
   assert.deepEqual(properties(['--host=0.0.0.0', '-p', '1234']), {
     listeners: 'PLAINTEXT://0.0.0.0:1234',
   })
+})
+
+test('what is kept in memory has no directory', () => {
+  const storage = (...args: string[]) => startStorage(parseStart(args)!)
+  assert.equal(storage(), 'files')
+  assert.equal(storage('--data', 'x'), 'files')
+  assert.equal(storage('--memory', '--port', '0'), 'memory')
+  const message = '--memory and --data x: say one of them'
+  assert.throws(() => storage('--memory', '--data', 'x'), { name: 'Failure', message })
 })
 
 test('the short options override --set, which overrides the environment and files', context => {

@@ -5,6 +5,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import { plaintextListener } from '../config/listeners.ts'
 import { parseProperties } from '../config/properties.ts'
 import { type ReportFormat, type ReportLevel, reportLevels } from '../io/report.ts'
 import { Failure, fileProblem } from './failure.ts'
@@ -12,7 +13,8 @@ import { Failure, fileProblem } from './failure.ts'
 export interface StartOption {
   readonly name: string
   readonly short?: string
-  readonly value: string
+  /** What it takes; without one it is a switch. */
+  readonly value?: string
   readonly multiple?: true
   readonly about: string
 }
@@ -21,6 +23,7 @@ export const startOptions: readonly StartOption[] = [
   { name: 'port', short: 'p', value: 'number', about: 'port to listen on (default: 9092)' },
   { name: 'host', value: 'address', about: 'address to listen on (default: 127.0.0.1)' },
   { name: 'data', short: 'd', value: 'directory', about: 'data directory (default: ./ottla-data)' },
+  { name: 'memory', about: 'keep everything in memory, until the broker stops' },
   {
     name: 'config',
     short: 'c',
@@ -43,15 +46,17 @@ export const startOptions: readonly StartOption[] = [
   { name: 'log-level', value: 'level', about: 'info, warn or error (default: info)' },
 ]
 
-export type StartValues = Readonly<Record<string, string | string[] | undefined>>
+export type StartValues = Readonly<Record<string, string | string[] | boolean | undefined>>
+
+type Value = StartValues[string]
 
 /** Undefined when the arguments need an explanation: help is wanted, or there is a mistake. */
 export function parseStart(argv: readonly string[]): StartValues | undefined {
   const options = Object.fromEntries(
-    startOptions.map(({ name, short, multiple }) => [
-      name,
-      { type: 'string' as const, multiple: multiple === true, ...(short && { short }) },
-    ]),
+    startOptions.map(({ name, short, value, multiple }) => {
+      const type = value === undefined ? ('boolean' as const) : ('string' as const)
+      return [name, { type, multiple: multiple === true, ...(short && { short }) }]
+    }),
   )
   try {
     return parseArgs({ args: [...argv], options, strict: true }).values as StartValues
@@ -92,6 +97,13 @@ export function startProperties(
   return properties
 }
 
+/** Where the broker keeps what it has. Throws Failure when both are asked for. */
+export function startStorage({ memory, data }: StartValues): 'memory' | 'files' {
+  if (memory !== true) return 'files'
+  if (data === undefined) return 'memory'
+  throw new Failure(`--memory and --data ${data}: say one of them`)
+}
+
 /** How the broker reports. Throws Failure for a word that is none. */
 export function reportOptions(
   values: StartValues,
@@ -107,9 +119,9 @@ export function reportOptions(
   return { format, level }
 }
 
-function listOf(value: string | string[] | undefined): readonly string[] {
-  if (value === undefined) return []
-  return typeof value === 'string' ? [value] : value
+function listOf(value: Value): readonly string[] {
+  if (Array.isArray(value)) return value
+  return typeof value === 'string' ? [value] : []
 }
 
 function readProperties(file: string): Map<string, string> {
@@ -120,15 +132,11 @@ function readProperties(file: string): Map<string, string> {
   }
 }
 
-function listenerOf(
-  host: string | string[] | undefined,
-  port: string | string[] | undefined,
-): string | undefined {
+function listenerOf(host: Value, port: Value): string | undefined {
   if (host === undefined && port === undefined) return undefined
   const number = port === undefined ? 9092 : Number(port)
   if (!Number.isInteger(number) || number < 0 || number > 65535) {
     throw new Failure(`--port ${port}: a port is a whole number from 0 (any free one) to 65535`)
   }
-  const address = String(host ?? '127.0.0.1')
-  return `PLAINTEXT://${address.includes(':') ? `[${address}]` : address}:${number}`
+  return plaintextListener(String(host ?? '127.0.0.1'), number)
 }

@@ -3,10 +3,11 @@ import { constants } from 'node:os'
 import { relative, resolve } from 'node:path'
 import { softwareVersion } from '../base/version.ts'
 import { Broker } from '../broker/broker.ts'
+import { plaintextListener } from '../config/listeners.ts'
 import { nodeIo } from '../io/node.ts'
 import { lineReport, type ReportLevel } from '../io/report.ts'
 import { plural, styled } from './output.ts'
-import { reportOptions, type StartValues, startProperties } from './start-options.ts'
+import { reportOptions, type StartValues, startProperties, startStorage } from './start-options.ts'
 
 /** Resolves, or ends the process, when the broker has stopped. */
 export async function runStart(values: StartValues): Promise<void> {
@@ -24,7 +25,7 @@ export async function runStart(values: StartValues): Promise<void> {
   // Before it is up: whoever sees the port open may want it to stop again.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, stop)
   const broker = await starting
-  if (!stopping) process.stdout.write(banner(broker))
+  if (!stopping) process.stdout.write(banner(broker, startStorage(values) === 'memory'))
   const failure = await broker.ended
   if (failure === undefined) return
   console.error(`ottla: the broker cannot go on: ${failure.message}`)
@@ -53,8 +54,11 @@ async function started(values: StartValues): Promise<Broker> {
     styled(level === 'info' ? 'dim' : level === 'warn' ? 'yellow' : 'red', text, process.stderr)
   const report = lineReport({ ...reportOptions(values, process.stderr.isTTY === true), style })
   const properties = startProperties(values, process.env)
+  const storage = startStorage(values)
+  // A broker in memory would take any port: one that is started by hand has the one that clients expect.
+  if (!properties.has('listeners')) properties.set('listeners', plaintextListener())
   try {
-    return await Broker.start({ properties, io: nodeIo({ report }) })
+    return await Broker.start({ storage, properties, io: nodeIo({ report }) })
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
     const { neighbourOf } = await import('./neighbour.ts')
@@ -78,14 +82,13 @@ function waitingText({ connectionCount }: Broker): string {
     : `Still stopping: ${plural(connectionCount, 'client')} to be answered, 30 s at most.\n`
 }
 
-function banner(broker: Broker): string {
+function banner(broker: Broker, isInMemory: boolean): string {
   const listening = broker.addresses.map(({ host, port }) => addressText(host, port))
-  const { host, port } = broker.address
-  const wildcard = host === '' || host === '0.0.0.0' || host === '::'
-  const bootstrap = addressText(wildcard ? 'localhost' : host, port)
+  const { bootstrap } = broker
+  const data = broker.dataDirectories.map(shortest).join(', ')
   const rows = [
     ['listening', listening.join(', ')],
-    ['data', broker.dataDirectories.map(shortest).join(', ')],
+    ['data', isInMemory ? 'in memory, until it stops' : data],
     ['try it', `echo hello | kcat -b ${bootstrap} -P -t greetings`],
     ['', `kcat -b ${bootstrap} -C -t greetings -e`],
     ['stop it', 'Ctrl-C'],
