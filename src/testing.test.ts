@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -96,6 +96,30 @@ test('one that forgets to close ends, too, and leaves no folder', async context 
     assert.match(out, /127\.0\.0\.1:\d+/)
     assert.deepEqual(left, [])
   }
+})
+
+test('the example of docs/testing.md runs', async context => {
+  const page = readFileSync(new URL('../docs/testing.md', import.meta.url), 'utf8')
+  const example = /```ts\n([\s\S]*?)```/.exec(page)![1]!
+  const here = (file: string) => JSON.stringify(new URL(file, import.meta.url).href)
+  const orders = `
+    import { Cluster } from ${here('client/cluster.ts')}
+    import { nodeIo } from ${here('io/node.ts')}
+    import { buildBatch } from ${here('protocol/records/build.ts')}
+    async function placeOrder(bootstrap: string, order: object): Promise<void> {
+      const [host, port] = bootstrap.split(':')
+      const cluster = new Cluster(nodeIo(), { bootstrap: [{ host: host!, port: Number(port) }] })
+      const records = buildBatch({}, [{ value: JSON.stringify(order), timestamp: Date.now() }])
+      await cluster.produce([{ topic: 'orders', partition: 1, records }], { acks: -1 })
+      cluster.close()
+    }`
+  const program = example
+    .replace("'ottla'", here('index.ts'))
+    .replace("'ottla/testing'", here('testing.ts'))
+    .replace("import { placeOrder } from './orders.ts'", orders)
+  const { code, out } = await run(context, program, ['--test'])
+  assert.equal(code, 0, out)
+  assert.match(out, /pass 1/)
 })
 
 test('a broker that is not of a test keeps its process running', async context => {
