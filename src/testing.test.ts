@@ -90,7 +90,7 @@ test('one that forgets to close ends, too, and leaves no folder', async context 
        import { startBroker } from ${testing}
        const options = { storage: '${storage}', topics: { orders: { partitions: 3 } } } as const
        const broker = await startBroker(options)
-       test('it has a port', async () => { console.log((await startBroker(options)).bootstrap) })`,
+       test('it has a port', async () => { process.stdout.write((await startBroker(options)).bootstrap) })`,
     )
     assert.deepEqual([code, signal], [0, null], out)
     assert.match(out, /127\.0\.0\.1:\d+/)
@@ -127,10 +127,10 @@ test('a broker that is not of a test keeps its process running', async context =
     context,
     `import { Broker } from ${testing}
      const broker = await Broker.start({ storage: 'memory' })
-     process.on('beforeExit', () => console.log('would have ended'))
+     process.on('beforeExit', () => process.stdout.write('would have ended'))
      // Only because the broker keeps the process running does this timer get its turn.
-     setTimeout(() => { console.log('still there'); process.kill(process.pid, 'SIGTERM') }, 50).unref()`,
+     setTimeout(() => { process.stdout.write('still there'); process.kill(process.pid, 'SIGTERM') }, 50).unref()`,
   )
-  assert.equal(out, 'still there\n')
+  assert.equal(out, 'still there')
   assert.equal(signal, 'SIGTERM')
 })
