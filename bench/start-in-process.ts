@@ -31,6 +31,7 @@ function line(name: string, times: readonly number[]): void {
 }
 
 const mib = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`
+const kib = (bytes: number) => `${(bytes / 2 ** 10).toFixed(0)} KiB`
 
 async function quiet(): Promise<NodeJS.MemoryUsage> {
   await new Promise(resolve => setTimeout(resolve, 50))
@@ -88,7 +89,7 @@ async function allAtOnce(count: number): Promise<void> {
   const after = await quiet()
   const handlesAfter = process.getActiveResourcesInfo().toSorted().join(' ')
   const each = (usage: NodeJS.MemoryUsage, field: 'heapUsed' | 'rss' | 'arrayBuffers') =>
-    mib((usage[field] - before[field]) / count)
+    kib((usage[field] - before[field]) / count)
   console.log(
     `${count} brokers at once: started in ${startedMs.toFixed(0)} ms, closed in ${closedMs.toFixed(0)} ms`,
   )

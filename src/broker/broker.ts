@@ -51,7 +51,7 @@ const creationPatienceMs = 30_000
 const leadershipPatienceMs = 5000
 
 /** One running broker. */
-export class Broker {
+export class Broker implements AsyncDisposable {
   readonly clusterId: string
   readonly brokerId: number
   /** In the order of `listeners`. */

@@ -66,7 +66,7 @@ export async function brokerWorld(options: BrokerOptions): Promise<BrokerWorld> 
     )
   }
   const io = options.io ?? (await import('../io/node.ts')).nodeIo({ keepAlive })
-  const hold = keepAlive ? () => () => {} : await holder()
+  const hold = keepAlive || options.io !== undefined ? () => () => {} : await holder()
   if (storage === 'memory') {
     const properties = propertiesOf(options, memoryDirectory)
     return { io: { ...io, disk: memoryDisk() }, properties, hold, end: async () => {} }
