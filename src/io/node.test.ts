@@ -83,3 +83,15 @@ test('a folder that the kernel does not let be made is refused, also below /proc
   await assert.rejects(disk.makeDirectory('/dev/null/data'), { code: 'ENOTDIR' })
   await disk.makeDirectory('/proc')
 })
+
+test('a listener that was closed has no handle left', async () => {
+  const handles = () => process.getActiveResourcesInfo().filter(name => name === 'TCPServerWrap')
+  const listener = await nodeIo().network.listen({ host: '127.0.0.1', port: 0 }, () => ({
+    data() {},
+    drain() {},
+    close() {},
+  }))
+  assert.equal(handles().length, 1)
+  await listener.close()
+  assert.equal(handles().length, 0)
+})
