@@ -1,5 +1,10 @@
 /** The public API: re-exports only. */
-export { Broker, type BrokerAddress, type BrokerOptions } from './broker/broker.ts'
+export {
+  Broker,
+  type BrokerAddress,
+  type BrokerOptions,
+  type TopicOptions,
+} from './broker/broker.ts'
 export { ConnectionError } from './client/connection.ts'
 export type { Decode } from './client/consumer/decoding.ts'
 export {
