@@ -318,9 +318,9 @@ export class Consumer<K = Bytes, V = Bytes>
     const home = this.#home
     const counts = this.#counts
     return {
-      assigned(partitions) {
+      assigned: partitions => {
         counts.rebalances++
-        home.tell('assigned', { partitions })
+        home.tell('assigned', { partitions, ...this.#core.group?.member })
       },
       revoked: partitions => home.tell('revoked', { partitions }),
       lost: partitions => home.tell('lost', { partitions }),

@@ -36,6 +36,8 @@ export interface Group {
   /** Partitions without a committed offset are left out. */
   committed(partitions: readonly TopicPartition[]): Promise<readonly TopicPartitionOffset[]>
   leave(): Promise<void>
+  /** Who it is in the group; undefined where it is no member. */
+  readonly member?: { readonly memberId: string; readonly generationId: number }
 }
 
 /** What a group asks of its member. */

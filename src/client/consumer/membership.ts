@@ -101,6 +101,10 @@ export class Membership implements Group {
     return this.#generationId
   }
 
+  get member(): { readonly memberId: string; readonly generationId: number } {
+    return { memberId: this.#memberId, generationId: this.#generationId }
+  }
+
   start(): void {
     this.#running ??= this.#run()
   }
