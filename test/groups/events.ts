@@ -3,7 +3,8 @@
  * member committed, it has said before that it read; `kill -9` takes back no line.
  *
  * A program is started as `COMMAND… BOOTSTRAP TOPIC` and reads lines: `start NAME GROUP` makes a
- * member that reads the topic from its start, `leave NAME` closes it. It ends with its input.
+ * member that reads the topic from its start, `leave NAME` closes it. It ends with its input. ASSIGNOR in
+ * its environment names another assignor than range (not for kafkajs).
  */
 
 /** `at` is wall-clock time in ms; a member's name is its own through all its lives. */
@@ -11,18 +12,26 @@ export type MemberEvent = { readonly at: number; readonly member: string } & (
   | Joined
   | Read
   | Committed
-  | { readonly event: 'revoked' | 'left' }
+  | Revoked
+  | { readonly event: 'left' }
   /** `why`: a commit was refused or its outcome is unknown, as happens; or the member gave up. */
   | { readonly event: 'refused' | 'failed'; readonly why: string }
 )
 
-/** It has its assignment. `generation` −1: its client could not tell. */
+/** It has its assignment, all of it. `generation` −1: its client could not tell. */
 export interface Joined {
   readonly event: 'joined'
   readonly generation: number
   /** The id that the broker gave it. */
   readonly id: string
   readonly partitions: readonly number[]
+}
+
+/** It has given these up: nothing of them is read or committed any more. */
+export interface Revoked {
+  readonly event: 'revoked'
+  /** Undefined: all that it had. */
+  readonly partitions?: readonly number[]
 }
 
 /** Pairs of offset and value, of one partition. */

@@ -5,7 +5,6 @@ import { buildBatch } from '../../src/protocol/records/build.ts'
 import type { Prng } from '../../src/sim/random.ts'
 import type { Checks } from './checks.ts'
 
-const everyMs = 500
 const batchesAtOnce = 50
 const messagesInBatch = 2
 
@@ -16,15 +15,24 @@ export class Feed {
   readonly #checks: Checks
   readonly #random: Prng
   #stopping = false
+  readonly #everyMs: number
   /** Not acknowledged: stored or not, nobody knows. */
   unknown = 0
 
-  constructor(cluster: Cluster, topic: string, partitions: number, checks: Checks, random: Prng) {
+  constructor(
+    cluster: Cluster,
+    topic: string,
+    partitions: number,
+    checks: Checks,
+    random: Prng,
+    everyMs = 500,
+  ) {
     this.#cluster = cluster
     this.#topic = topic
     this.#partitions = partitions
     this.#checks = checks
     this.#random = random
+    this.#everyMs = everyMs
   }
 
   stop(): void {
@@ -34,7 +42,7 @@ export class Feed {
   /** Resolves when it was stopped and its last batches are answered. */
   async run(): Promise<void> {
     while (!this.#stopping) {
-      await Promise.all([this.#send(), delay(everyMs)])
+      await Promise.all([this.#send(), delay(this.#everyMs)])
     }
   }
 

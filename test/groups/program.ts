@@ -1,10 +1,10 @@
-/** A running program of members, in one of the three clients. */
+/** A running program of members, in one of the clients. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { MemberEvent } from './events.ts'
 
-export const clients = ['java', 'kafkajs', 'librdkafka'] as const
+export const clients = ['java', 'kafkajs', 'librdkafka', 'ottla'] as const
 export type Client = (typeof clients)[number]
 
 /** The folder of a client below test/clients, and the last word of its command for members. */
@@ -20,6 +20,7 @@ const stderrChars = 2000
 
 /** Sets a client up and answers the command of its program of members. */
 export function commandOf(client: Client): string[] {
+  if (client === 'ottla') return [process.execPath, join(import.meta.dirname, 'members.ts')]
   const { folder, program } = programs[client]
   const setup = join(import.meta.dirname, '../clients', folder, 'setup')
   const out = execFileSync(setup, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
@@ -42,10 +43,14 @@ export class Program {
     command: readonly string[],
     onEvent: (event: MemberEvent) => void,
     onTrouble: (what: string) => void,
+    environment: Readonly<Record<string, string>> = {},
   ) {
     this.client = client
     const [file = '', ...args] = command
-    const child = spawn(file, args, { stdio: ['pipe', 'pipe', 'pipe'] })
+    const child = spawn(file, args, {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      env: { ...process.env, ...environment },
+    })
     this.#child = child
     child.stdin.on('error', () => {}) // it may be killed while it is written to
     child.stderr.setEncoding('utf8').on('data', (text: string) => {

@@ -1,7 +1,7 @@
 /**
  * Consumer groups under stress: node test/groups/run.ts [--seconds N] [--members N] [--seed N] [--record FILE]
  *
- * Two groups, each with members of the Java client, kafkajs and librdkafka, read 100 partitions
+ * Two groups, each with members of the Java client, kafkajs, librdkafka and Ottla, read 100 partitions
  * while members join, leave, are killed and are stopped for longer than their session, and while
  * the broker is killed and started again on the same data. BOOTSTRAP=host:port: against that
  * broker, which is left alone.

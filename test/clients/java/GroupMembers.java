@@ -20,6 +20,10 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 /** Members of groups, each in a thread of its own: GroupMembers BOOTSTRAP TOPIC, see test/groups/events.ts. */
 final class GroupMembers {
   static final long COMMIT_EVERY_NANOS = 1_000_000_000;
+  static final Map<String, String> ASSIGNORS = Map.of("range", "RangeAssignor", "roundrobin",
+      "RoundRobinAssignor", "sticky", "StickyAssignor", "cooperative-sticky",
+      "CooperativeStickyAssignor");
+  static final String ASSIGNOR = System.getenv().getOrDefault("ASSIGNOR", "range");
 
   public static void main(String[] args) throws Exception {
     Map<String, GroupMember> members = new HashMap<>();
@@ -55,7 +59,7 @@ final class GroupMembers {
           "heartbeat.interval.ms", "500", "session.timeout.ms", "6000",
           "max.poll.interval.ms", "10000", "reconnect.backoff.max.ms", "500"));
       settings.put("partition.assignment.strategy",
-          "org.apache.kafka.clients.consumer.RangeAssignor");
+          "org.apache.kafka.clients.consumer." + ASSIGNORS.get(ASSIGNOR));
       consumer = new KafkaConsumer<>(settings, new ByteArrayDeserializer(),
           new ByteArrayDeserializer());
     }
@@ -105,25 +109,26 @@ final class GroupMembers {
     }
 
     @Override
-    public void onPartitionsAssigned(Collection<TopicPartition> partitions) {
-      positions.clear();
-      String numbers = partitions.stream().map(each -> "" + each.partition())
-          .collect(Collectors.joining(","));
+    public void onPartitionsAssigned(Collection<TopicPartition> added) {
       int generation = consumer.groupMetadata().generationId();
-      say("joined", identity(generation) + ",\"partitions\":[" + numbers + "]");
+      say("joined", identity(generation) + numbers(consumer.assignment()));
     }
 
     @Override
     public void onPartitionsRevoked(Collection<TopicPartition> partitions) {
       commit();
-      positions.clear();
-      say("revoked", "");
+      onPartitionsLost(partitions);
     }
 
     @Override
     public void onPartitionsLost(Collection<TopicPartition> partitions) {
-      positions.clear();
-      say("revoked", "");
+      positions.keySet().removeAll(partitions);
+      say("revoked", numbers(partitions));
+    }
+
+    static String numbers(Collection<TopicPartition> partitions) {
+      return partitions.stream().map(each -> "" + each.partition())
+          .collect(Collectors.joining(",", ",\"partitions\":[", "]"));
     }
 
     String identity(int generation) {

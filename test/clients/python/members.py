@@ -1,6 +1,7 @@
 """Members of groups, each in a thread of its own: python members.py BOOTSTRAP TOPIC, see test/groups/events.ts"""
 
 import json
+import os
 import struct
 import sys
 import threading
@@ -9,6 +10,7 @@ import time
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 bootstrap, topic = sys.argv[1:3]
+assignor = os.environ.get("ASSIGNOR", "range")
 commit_every_s = 1.0
 output = threading.Lock()
 
@@ -18,6 +20,7 @@ class Member:
         self.name = name
         self.closing = False
         self.positions = {}  # of partitions: what is read but not committed yet
+        self.owned = set()
         self.committed_at = time.monotonic()
         self.consumer = Consumer(
             {
@@ -25,7 +28,7 @@ class Member:
                 "client.id": name,
                 "log_level": 0,
                 "group.id": group,
-                "partition.assignment.strategy": "range",
+                "partition.assignment.strategy": assignor,
                 "auto.offset.reset": "earliest",
                 "enable.auto.commit": False,
                 "heartbeat.interval.ms": 500,
@@ -100,18 +103,20 @@ class Member:
         return struct.unpack_from("=i", metadata, 7)[0]
 
     def assigned(self, consumer, partitions):
-        self.positions = {}
-        mine = [p.partition for p in partitions]
+        self.owned.update(p.partition for p in partitions)
+        mine = sorted(self.owned)
         self.say("joined", generation=self.generation(), id=consumer.memberid(), partitions=mine)
 
     def revoked(self, consumer, partitions):
         self.commit()
-        self.positions = {}
-        self.say("revoked")
+        self.lost(consumer, partitions)
 
     def lost(self, consumer, partitions):
-        self.positions = {}
-        self.say("revoked")
+        gone = [p.partition for p in partitions]
+        for partition in gone:
+            self.owned.discard(partition)
+            self.positions.pop(partition, None)
+        self.say("revoked", partitions=gone)
 
 
 members = {}
