@@ -65,7 +65,7 @@ test('sticky gives back what eager members had, and levels the rest', () => {
     [member('x', { userData }), member('y', { userData: others })],
     counts,
   )
-  assert.deepEqual(shown(found), { x: 'a1 a2 b0', y: 'a0 b1 b2' })
+  assert.deepEqual(shown(found), { x: 'a0 a1 a2', y: 'b0 b1 b2' })
 })
 
 test('the word of an older generation does not count against a newer one', () => {
@@ -78,10 +78,51 @@ test('the word of an older generation does not count against a newer one', () =>
 test('what moves is given to nobody in the first step, and to its new member in the second', () => {
   const first = [member('x', { owned: places('a0 a1 a2 b0 b1 b2'), generation: 1 }), member('y')]
   const step = cooperativeSticky.assign(first, counts)
-  assert.deepEqual(shown(step), { x: 'b0 b1 b2', y: '' })
+  assert.deepEqual(shown(step), { x: 'a0 a1 a2', y: '' })
   const second = first.map(each => ({ ...each, owned: step.get(each.memberId)!, generation: 2 }))
   const settled = cooperativeSticky.assign(second, counts)
-  assert.deepEqual(shown(settled), { x: 'b0 b1 b2', y: 'a0 a1 a2' })
+  assert.deepEqual(shown(settled), { x: 'a0 a1 a2', y: 'b0 b1 b2' })
+})
+
+test('no more moves than must: a third member takes two of each of two that have seven', () => {
+  const members = [
+    member('x', { topics: ['a'], owned: places('a0 a1 a2 a3 a4 a5 a6'), generation: 1 }),
+    member('y', { topics: ['a'], owned: places('a7 a8 a9 a10 a11 a12 a13'), generation: 1 }),
+    member('z', { topics: ['a'] }),
+  ]
+  assert.deepEqual(shown(cooperativeSticky.assign(members, new Map([['a', 14]]))), {
+    x: 'a0 a1 a2 a3 a4',
+    y: 'a7 a8 a9 a10 a11',
+    z: '',
+  })
+})
+
+test('what two say they have in one generation is given to nobody before both gave it up', () => {
+  const members = ['x', 'y'].map(id => member(id, { owned: places('a0'), generation: 2 }))
+  const step = cooperativeSticky.assign([...members, member('z')], new Map([['a', 2]]))
+  assert.deepEqual(
+    [...step.values()].flat().map(({ partition }) => partition),
+    [1],
+  )
+})
+
+test('what a member has of a topic that it left is given on after it gave it up', () => {
+  const x = member('x', { topics: ['b'], owned: places('a0'), generation: 2 })
+  const y = member('y', { topics: ['a'] })
+  const step = cooperativeSticky.assign([x, y], new Map([['a', 1]]))
+  assert.deepEqual(shown(step), { x: '', y: '' })
+  const settled = cooperativeSticky.assign([{ ...x, owned: [] }, y], new Map([['a', 1]]))
+  assert.deepEqual(shown(settled), { x: '', y: 'a0' })
+})
+
+test('ten thousand partitions are dealt out to five hundred members within seconds', () => {
+  const sizes = new Map([['a', 10_000]])
+  const half = Array.from({ length: 250 }, (_, index) => member(`x${index}`, { topics: ['a'] }))
+  const dealt = cooperativeSticky.assign(half, sizes)
+  const rest = Array.from({ length: 250 }, (_, index) => member(`y${index}`, { topics: ['a'] }))
+  const had = half.map(each => ({ ...each, owned: dealt.get(each.memberId)!, generation: 1 }))
+  const step = cooperativeSticky.assign([...had, ...rest], sizes)
+  assert.ok(half.every(({ memberId }) => step.get(memberId)!.length === 20))
 })
 
 test('foreign bytes where sticky looks for its own are passed over', () => {

@@ -54,8 +54,11 @@ export const cooperativeSticky: Assignor = {
   assign(members, counts) {
     const { assignment, owners } = balanced(members.map(withGeneration), counts)
     for (const [memberId, partitions] of assignment) {
-      const now = partitions.filter(each => (owners.get(keyOf(each)) ?? memberId) === memberId)
-      assignment.set(memberId, now)
+      const isFree = (key: string) => !owners.has(key) || owners.get(key) === memberId
+      assignment.set(
+        memberId,
+        partitions.filter(each => isFree(keyOf(each))),
+      )
     }
     return assignment
   },
@@ -92,11 +95,10 @@ function keyOf({ topic, partition }: TopicPartition): string {
   return `${topic}/${partition}`
 }
 
-/** `owners`: who has a partition now, by key of partition. */
 function balanced(
   members: readonly AssignableMember[],
   counts: PartitionCounts,
-): { assignment: Assignment; owners: ReadonlyMap<string, string> } {
+): { assignment: Assignment; owners: Owners } {
   const ordered = inOrder(members)
   const subscribers = new Map(
     topicsOf(members, counts).map(topic => [
@@ -130,31 +132,30 @@ function balanced(
   return { assignment, owners }
 }
 
-/** Who has what, where the word of a member can be taken. */
-function ownersOf(
-  members: readonly AssignableMember[],
-  counts: PartitionCounts,
-): ReadonlyMap<string, string> {
+/** Who has what by key of partition; undefined: it cannot be given on before it is given up. */
+type Owners = ReadonlyMap<string, string | undefined>
+
+function ownersOf(members: readonly AssignableMember[], counts: PartitionCounts): Owners {
   const claims = new Map<string, { memberId: string | undefined; generation: number }>()
   for (const { memberId, topics, owned, generation } of members) {
     for (const each of owned) {
       const exists = each.partition >= 0 && each.partition < (counts.get(each.topic) ?? 0)
-      if (!exists || !topics.includes(each.topic)) continue
+      if (!exists) continue
       const key = keyOf(each)
       const claim = claims.get(key)
       if (claim === undefined || claim.generation < generation) {
-        claims.set(key, { memberId, generation })
+        const keeps = topics.includes(each.topic)
+        claims.set(key, { memberId: keeps ? memberId : undefined, generation })
       } else if (claim.generation === generation && claim.memberId !== memberId) {
-        // Two say so, and both cannot be right: it is given anew.
+        // Two say so, and who is right is not known.
         claims.set(key, { memberId: undefined, generation })
       }
     }
   }
-  const owners = new Map<string, string>()
-  for (const [key, { memberId }] of claims) if (memberId !== undefined) owners.set(key, memberId)
-  return owners
+  return new Map([...claims].map(([key, { memberId }]) => [key, memberId]))
 }
 
+type Subscribers = ReadonlyMap<string, readonly string[]>
 type Loads = ReadonlyMap<string, Set<Partition>>
 
 function least(candidates: readonly string[], loads: Loads): string {
@@ -163,19 +164,34 @@ function least(candidates: readonly string[], loads: Loads): string {
   return found
 }
 
-/** Moves single partitions to members that have two or more less, until there are none. */
-function level(subscribers: ReadonlyMap<string, readonly string[]>, loads: Loads): void {
+/**
+ * Moves single partitions, each from the member that has most of those that can give one to a member
+ * with two or more less, until there are none. One at a time: a move too many is work that stops.
+ */
+function level(subscribers: Subscribers, loads: Loads): void {
   for (let hasMoved = true; hasMoved; ) {
     hasMoved = false
-    const heaviest = [...loads.values()].sort((a, b) => b.size - a.size)
-    for (const mine of heaviest) {
-      for (const each of mine) {
-        const other = loads.get(least(subscribers.get(each.topic)!, loads))!
-        if (other.size + 1 >= mine.size) continue
-        mine.delete(each)
-        other.add(each)
-        hasMoved = true
-      }
+    const givers = new Set(loads.values())
+    while (givers.size > 0) {
+      let most: Set<Partition> | undefined
+      for (const each of givers) if (most === undefined || each.size > most.size) most = each
+      if (giveOne(most!, subscribers, loads)) hasMoved = true
+      else givers.delete(most!)
     }
   }
+}
+
+/** What came last goes first: what a member has had for long stays. */
+function giveOne(mine: Set<Partition>, subscribers: Subscribers, loads: Loads): boolean {
+  const tried = new Set<string>()
+  for (const each of [...mine].reverse()) {
+    if (tried.has(each.topic)) continue
+    tried.add(each.topic)
+    const other = loads.get(least(subscribers.get(each.topic)!, loads))!
+    if (other.size + 1 >= mine.size) continue
+    mine.delete(each)
+    other.add(each)
+    return true
+  }
+  return false
 }
