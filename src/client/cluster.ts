@@ -1,10 +1,14 @@
 /**
  * A cluster as its clients see it: a few addresses to begin with, then the brokers that Metadata
- * names, one connection to each, and for every partition its leader. What fails in a way that may
- * pass (a retriable code, a lost connection) is tried again, after asking for metadata, until the
- * deadline; whether the failed attempt took effect is unknown, as always in this protocol.
+ * names, one connection to each (see connections.ts), and for every partition its leader (see
+ * metadata-cache.ts). What fails in a way that may pass (a retriable code, a lost connection) is tried
+ * again until the deadline, after asking for metadata where the error says that it is old; whether
+ * the failed attempt took effect is unknown, as always in this protocol.
+ *
+ * Every call takes a `signal`: when that is aborted the call rejects with its reason at once and is
+ * not tried again. A request that was sent stays sent.
  */
-import type { Io } from '../io/io.ts'
+import type { Clock, Io } from '../io/io.ts'
 import { errorName, errors, KafkaError } from '../protocol/errors.ts'
 import { fetchRequest, fetchResponse } from '../protocol/messages/fetch.ts'
 import {
@@ -19,7 +23,12 @@ import { listOffsetsRequest, listOffsetsResponse } from '../protocol/messages/li
 import { metadataRequest, metadataResponse } from '../protocol/messages/metadata.ts'
 import { produceRequest, produceResponse } from '../protocol/messages/produce.ts'
 import type { Fields, Incoming, IncomingFields, Message } from '../protocol/schema.ts'
-import { type Body, Connection, ConnectionError } from './connection.ts'
+import { abortable, pause } from './abort.ts'
+import { type Body, type Connection, ConnectionError } from './connection.ts'
+import { Connections, type ConnectionsOptions } from './connections.ts'
+import { type KnownTopic, MetadataCache, type PartitionInfo } from './metadata-cache.ts'
+
+export type { PartitionInfo } from './metadata-cache.ts'
 
 export interface Address {
   readonly host: string
@@ -34,7 +43,30 @@ export interface ClusterOptions {
   readonly timeoutMs?: number
   /** True: while no broker was ever reached, an address that refuses is an error at once. */
   readonly failFast?: boolean
+  /** For one attempt to connect. Default 10,000; Kafka's socket.connection.setup.timeout.ms. */
+  readonly connectTimeoutMs?: number
+  /** Before the first retry; it doubles with each, with jitter. Default 20. */
+  readonly retryBackoffMs?: number
+  /** Default 1,000. */
+  readonly retryBackoffMaxMs?: number
+  /** How old metadata may grow before it is asked for again. Default 300,000. */
+  readonly metadataMaxAgeMs?: number
+  readonly watcher?: ConnectionsOptions['watcher']
 }
+
+/** How one call waits. */
+export interface CallOptions {
+  /** Ends the call: it rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined
+  /** In all, retries included. Default: the cluster's. */
+  readonly timeoutMs?: number | undefined
+}
+
+/** What administrative calls need of a cluster: the cluster itself, or `callsWith` a signal. */
+export type Caller = Pick<
+  Cluster,
+  'call' | 'callBroker' | 'callCoordinator' | 'metadata' | 'topicIds' | 'forget'
+>
 
 /** A broker as the cluster tells where it is. */
 export interface BrokerAddress extends Address {
@@ -51,7 +83,7 @@ export type ClientError = KafkaError | ConnectionError
 
 export type ClusterMetadata = Incoming<typeof metadataResponse>
 
-export interface ProduceOptions {
+export interface ProduceOptions extends CallOptions {
   /** −1 all in-sync replicas, 1 the leader, 0 no answer: the result is then offset −1. */
   readonly acks: -1 | 0 | 1
 }
@@ -62,7 +94,7 @@ export interface Produced {
   readonly logAppendTimeMs: number
 }
 
-export interface FetchOptions {
+export interface FetchOptions extends CallOptions {
   readonly maxWaitMs: number
   readonly minBytes?: number
   readonly maxBytes?: number
@@ -84,54 +116,130 @@ export interface OffsetFound {
   readonly leaderEpoch: number
 }
 
-interface KnownPartition {
-  readonly leaderId: number
-  readonly leaderEpoch: number
-}
-
-interface KnownTopic {
-  readonly topicId: string
-  readonly partitions: ReadonlyMap<number, KnownPartition>
-}
-
 const defaultTimeoutMs = 30_000
-const firstBackoffMs = 20
-/** For one attempt to connect; Kafka's socket.connection.setup.timeout.ms. */
-const maxConnectMs = 10_000
-const maxBackoffMs = 1_000
+const defaultConnectTimeoutMs = 10_000
+const defaultBackoffMs = 20
+const defaultBackoffMaxMs = 1_000
+const defaultMetadataMaxAgeMs = 300_000
 
 export class Cluster {
   readonly #io: Io
   readonly #bootstrap: readonly Address[]
-  readonly #clientId: string
   readonly #timeoutMs: number
-  readonly #connections = new Map<string, Promise<Connection>>()
-  readonly #brokers = new Map<number, Address>()
+  readonly #backoffMs: number
+  readonly #backoffMaxMs: number
+  readonly #connections: Connections
+  readonly #cache: MetadataCache
   /** Of groups, as long as they answer as such. */
   readonly #coordinators = new Map<string, BrokerAddress>()
-  /** The error stands for a topic that Metadata refused. */
-  readonly #topics = new Map<string, KnownTopic | KafkaError>()
   #failFast: boolean
-  #closed = false
 
   /** Connects at the first call. */
   constructor(io: Io, options: ClusterOptions) {
     this.#io = io
     this.#bootstrap = options.bootstrap
-    this.#clientId = options.clientId ?? 'ottla'
     this.#timeoutMs = options.timeoutMs ?? defaultTimeoutMs
+    this.#backoffMs = options.retryBackoffMs ?? defaultBackoffMs
+    this.#backoffMaxMs = options.retryBackoffMaxMs ?? defaultBackoffMaxMs
     this.#failFast = options.failFast ?? false
+    this.#connections = new Connections(io, {
+      clientId: options.clientId ?? 'ottla',
+      connectTimeoutMs: options.connectTimeoutMs ?? defaultConnectTimeoutMs,
+      watcher: options.watcher,
+    })
+    this.#cache = new MetadataCache(
+      io.clock,
+      options.metadataMaxAgeMs ?? defaultMetadataMaxAgeMs,
+      (topics, create) => this.metadata(topics, create),
+    )
   }
 
-  /** Closes all connections; calls under way reject. Idempotent. */
+  /** Closes all connections; calls under way, and those that wait to be made again, reject. Idempotent. */
   close(): void {
-    this.#closed = true
-    for (const opening of this.#connections.values()) {
-      opening.then(
-        connection => connection.close(),
-        () => {},
-      )
+    this.#connections.close()
+  }
+
+  get clock(): Clock {
+    return this.#io.clock
+  }
+
+  /**
+   * The partitions of a topic, in order, as they are known; asked for where they are not, together
+   * with other topics that are wanted at the same time. `create` allows a broker to create it. Rejects
+   * with the topic's KafkaError, also one that may pass (then ask again), or with ClientError.
+   */
+  async partitions(
+    topic: string,
+    { signal, create = false }: CallOptions & { readonly create?: boolean } = {},
+  ): Promise<readonly PartitionInfo[]> {
+    signal?.throwIfAborted()
+    return (await abortable(this.#cache.find(topic, create), signal)).list
+  }
+
+  /** The id of a topic, as far as it is known. */
+  topicId(topic: string): string | undefined {
+    return this.#topic(topic)?.topicId
+  }
+
+  /** What is known of a topic, or of all, is not so any more: an answer said so. */
+  invalidate(topic?: string): void {
+    this.#cache.invalidate(topic)
+  }
+
+  /** Calls `listener` after something new of brokers or topics was learned; answers how to end that. */
+  onMetadata(listener: () => void): () => void {
+    return this.#cache.onChange(listener)
+  }
+
+  /**
+   * The connection to a broker. `lane` undefined is the one that all share; what a broker holds on
+   * purpose goes over a lane of its own (see connections.ts). Rejects with ClientError, and throws
+   * BROKER_NOT_AVAILABLE when there is no broker of that id.
+   */
+  async connection(
+    brokerId: number,
+    lane = '',
+    deadlineMs: number = this.#deadlineMs(),
+  ): Promise<Connection> {
+    if (!this.#cache.brokers.has(brokerId)) await this.metadata([])
+    const address = this.#cache.brokers.get(brokerId)
+    if (address === undefined) {
+      throw new KafkaError('BROKER_NOT_AVAILABLE', `there is no broker ${brokerId}`)
     }
+    return await this.#connection(address, deadlineMs, lane)
+  }
+
+  /** The connection to the coordinator of a group; waits for one while there is none. As `connection`. */
+  async coordinator(
+    group: string,
+    lane = '',
+    deadlineMs: number = this.#deadlineMs(),
+  ): Promise<Connection> {
+    return await this.#retrying(deadlineMs, undefined, async () => {
+      const address = await this.#coordinatorOf(group, deadlineMs)
+      try {
+        return await this.#connection(address, deadlineMs, lane)
+      } catch (error) {
+        this.#coordinators.delete(group)
+        throw error
+      }
+    })
+  }
+
+  /** The coordinator of a group is another, or not ready: the next call asks which it is. */
+  coordinatorMoved(group: string): void {
+    this.#coordinators.delete(group)
+  }
+
+  /** Closes the connections of a lane; requests in it reject. */
+  closeLane(lane: string): void {
+    this.#connections.closeLane(lane)
+  }
+
+  /** How long to wait before a retry, with jitter; `attempt` counts from 0. */
+  nextBackoffMs(attempt: number): number {
+    const fullMs = Math.min(this.#backoffMaxMs, this.#backoffMs * 2 ** Math.min(attempt, 10))
+    return fullMs * (0.5 + this.#io.random.u32() / 2 ** 33)
   }
 
   /**
@@ -143,9 +251,10 @@ export class Cluster {
     response: Message<S>,
     body: Body<Q>,
     refusal: (answer: IncomingFields<S>) => number = () => 0,
+    { signal, timeoutMs }: CallOptions = {},
   ): Promise<IncomingFields<S>> {
-    const deadlineMs = this.#deadlineMs()
-    return await this.#retrying(deadlineMs, async () => {
+    const deadlineMs = this.#deadlineMs(timeoutMs)
+    return await this.#retrying(deadlineMs, signal, async () => {
       const connection = await this.#anyConnection(deadlineMs)
       const answer = await connection.request(request, response, body, deadlineMs)
       throwIf(refusal(answer), request.name)
@@ -160,15 +269,11 @@ export class Cluster {
     response: Message<S>,
     body: Body<Q>,
     refusal: (answer: IncomingFields<S>) => number = () => 0,
+    { signal, timeoutMs }: CallOptions = {},
   ): Promise<IncomingFields<S>> {
-    const deadlineMs = this.#deadlineMs()
-    return await this.#retrying(deadlineMs, async () => {
-      if (!this.#brokers.has(brokerId)) await this.metadata([])
-      const address = this.#brokers.get(brokerId)
-      if (address === undefined) {
-        throw new KafkaError('BROKER_NOT_AVAILABLE', `there is no broker ${brokerId}`)
-      }
-      const connection = await this.#connection(address, deadlineMs)
+    const deadlineMs = this.#deadlineMs(timeoutMs)
+    return await this.#retrying(deadlineMs, signal, async () => {
+      const connection = await this.connection(brokerId, '', deadlineMs)
       const answer = await connection.request(request, response, body, deadlineMs)
       throwIf(refusal(answer), request.name)
       return answer
@@ -185,9 +290,10 @@ export class Cluster {
     response: Message<S>,
     body: Body<Q>,
     refusal: (answer: IncomingFields<S>) => number = () => 0,
+    { signal, timeoutMs }: CallOptions = {},
   ): Promise<IncomingFields<S>> {
-    const deadlineMs = this.#deadlineMs()
-    return await this.#retrying(deadlineMs, async () => {
+    const deadlineMs = this.#deadlineMs(timeoutMs)
+    return await this.#retrying(deadlineMs, signal, async () => {
       const coordinator = await this.#coordinatorOf(group, deadlineMs)
       try {
         const connection = await this.#connection(coordinator, deadlineMs)
@@ -202,16 +308,23 @@ export class Cluster {
   }
 
   /** The broker that coordinates a group; waits for one while there is none. */
-  async coordinatorOf(group: string): Promise<BrokerAddress> {
-    const deadlineMs = this.#deadlineMs()
-    return await this.#retrying(deadlineMs, () => this.#coordinatorOf(group, deadlineMs))
+  async coordinatorOf(
+    group: string,
+    { signal, timeoutMs }: CallOptions = {},
+  ): Promise<BrokerAddress> {
+    const deadlineMs = this.#deadlineMs(timeoutMs)
+    return await this.#retrying(deadlineMs, signal, () => this.#coordinatorOf(group, deadlineMs))
   }
 
   /**
    * What Metadata says of these topics, or of all; what it says of leaders is remembered. A topic's
    * own error is in its `errorCode`. `create` allows a broker to create those that do not exist.
    */
-  async metadata(topics?: readonly string[], create = false): Promise<ClusterMetadata> {
+  async metadata(
+    topics?: readonly string[],
+    create = false,
+    options: CallOptions = {},
+  ): Promise<ClusterMetadata> {
     const answer = await this.call(
       metadataRequest,
       metadataResponse,
@@ -220,20 +333,21 @@ export class Cluster {
         allowAutoTopicCreation: create,
       },
       ({ errorCode }) => errorCode,
+      options,
     )
-    for (const { nodeId, host, port } of answer.brokers) this.#brokers.set(nodeId, { host, port })
-    for (const topic of answer.topics) {
-      if (topic.name === null) continue
-      const partitions = new Map(topic.partitions.map(each => [each.partitionIndex, each]))
-      const error = refused(topic.errorCode, `topic ${topic.name}: ${errorName(topic.errorCode)}`)
-      this.#topics.set(topic.name, error ?? { topicId: topic.topicId, partitions })
-    }
+    this.#cache.learn(answer)
+    // Where brokers are known by other addresses than those to begin with, these have served.
+    if (answer.brokers.length > 0) this.#connections.keep(answer.brokers)
     return answer
   }
 
   /** Ids of topics by name, from what is known where it is; those that do not exist are left out. */
-  async topicIds(topics: readonly string[]): Promise<ReadonlyMap<string, string>> {
-    if (topics.some(name => this.#topic(name) === undefined)) await this.metadata(topics)
+  async topicIds(
+    topics: readonly string[],
+    options: CallOptions = {},
+  ): Promise<ReadonlyMap<string, string>> {
+    const isUnknown = topics.some(name => this.#topic(name) === undefined)
+    if (isUnknown) await this.metadata(topics, false, options)
     return new Map(
       topics.flatMap(name => {
         const known = this.#topic(name)
@@ -244,16 +358,19 @@ export class Cluster {
 
   /** What is known of a topic is not so any more. */
   forget(topic: string): void {
-    this.#topics.delete(topic)
+    this.#cache.forget(topic)
   }
 
   /** A new producer id with epoch 0, for idempotent produce. */
-  async initProducerId(): Promise<{ producerId: number; producerEpoch: number }> {
+  async initProducerId(
+    options: CallOptions = {},
+  ): Promise<{ producerId: number; producerEpoch: number }> {
     return await this.call(
       initProducerIdRequest,
       initProducerIdResponse,
       { transactionalId: null, transactionTimeoutMs: 0 },
       ({ errorCode }) => errorCode,
+      options,
     )
   }
 
@@ -264,31 +381,37 @@ export class Cluster {
    */
   async produce(
     batches: readonly (TopicPartition & { readonly records: Uint8Array })[],
-    { acks }: ProduceOptions,
+    { acks, ...options }: ProduceOptions,
   ): Promise<(Produced | ClientError)[]> {
-    const deadlineMs = this.#deadlineMs()
-    const timeoutMs = this.#timeoutMs
-    return await this.#perLeader(batches, deadlineMs, true, async (connection, mine) => {
-      const topicData = this.#byTopic(mine, each => ({
-        index: each.partition,
-        records: each.records,
-      })).map(({ name, topicId, partitions }) => ({ name, topicId, partitionData: partitions }))
-      const body = { transactionalId: null, acks, timeoutMs, topicData }
-      if (acks === 0) {
-        connection.post(produceRequest, body)
-        return mine.map(() => ({ baseOffset: -1, logAppendTimeMs: -1 }))
-      }
-      const answer = await connection.request(produceRequest, produceResponse, body, deadlineMs)
-      const found = this.#index(
-        answer.responses.map(topic => ({ ...topic, partitions: topic.partitionResponses })),
-        ({ index }) => index,
-      )
-      return mine.map(item => {
-        const result = found(item)
-        const why = result?.recordErrors[0]?.batchIndexErrorMessage ?? result?.errorMessage
-        return result === undefined ? missing(item) : (refused(result.errorCode, why) ?? result)
-      })
-    })
+    const deadlineMs = this.#deadlineMs(options.timeoutMs)
+    const timeoutMs = options.timeoutMs ?? this.#timeoutMs
+    return await this.#perLeader(
+      batches,
+      deadlineMs,
+      true,
+      options.signal,
+      async (connection, mine) => {
+        const topicData = this.#byTopic(mine, each => ({
+          index: each.partition,
+          records: each.records,
+        })).map(({ name, topicId, partitions }) => ({ name, topicId, partitionData: partitions }))
+        const body = { transactionalId: null, acks, timeoutMs, topicData }
+        if (acks === 0) {
+          connection.post(produceRequest, body)
+          return mine.map(() => ({ baseOffset: -1, logAppendTimeMs: -1 }))
+        }
+        const answer = await connection.request(produceRequest, produceResponse, body, deadlineMs)
+        const found = this.#index(
+          answer.responses.map(topic => ({ ...topic, partitions: topic.partitionResponses })),
+          ({ index }) => index,
+        )
+        return mine.map(item => {
+          const result = found(item)
+          const why = result?.recordErrors[0]?.batchIndexErrorMessage ?? result?.errorMessage
+          return result === undefined ? missing(item) : (refused(result.errorCode, why) ?? result)
+        })
+      },
+    )
   }
 
   /** Reads from each offset; waits up to `maxWaitMs` when there is nothing. */
@@ -296,34 +419,40 @@ export class Cluster {
     positions: readonly (TopicPartition & { readonly offset: number })[],
     options: FetchOptions,
   ): Promise<(Fetched | ClientError)[]> {
-    const deadlineMs = this.#deadlineMs() + options.maxWaitMs
+    const deadlineMs = this.#deadlineMs(options.timeoutMs) + options.maxWaitMs
     const partitionMaxBytes = options.partitionMaxBytes ?? 1024 * 1024
-    return await this.#perLeader(positions, deadlineMs, false, async (connection, mine) => {
-      const topics = this.#byTopic(mine, (each, { leaderEpoch }) => ({
-        partition: each.partition,
-        currentLeaderEpoch: leaderEpoch,
-        fetchOffset: each.offset,
-        partitionMaxBytes,
-      })).map(({ name, ...topic }) => ({ ...topic, topic: name }))
-      const body = {
-        maxWaitMs: options.maxWaitMs,
-        minBytes: options.minBytes ?? 1,
-        maxBytes: options.maxBytes ?? 50 * 1024 * 1024,
-        isolationLevel: options.readCommitted ? 1 : 0,
-        topics,
-      }
-      const answer = await connection.request(fetchRequest, fetchResponse, body, deadlineMs)
-      throwIf(answer.errorCode, 'Fetch')
-      const found = this.#index(
-        answer.responses.map(topic => ({ ...topic, name: topic.topic })),
-        ({ partitionIndex }) => partitionIndex,
-      )
-      return mine.map(item => {
-        const result = found(item)
-        if (result === undefined) return missing(item)
-        return refused(result.errorCode) ?? { ...result, records: result.records ?? nothing }
-      })
-    })
+    return await this.#perLeader(
+      positions,
+      deadlineMs,
+      false,
+      options.signal,
+      async (connection, mine) => {
+        const topics = this.#byTopic(mine, (each, { leaderEpoch }) => ({
+          partition: each.partition,
+          currentLeaderEpoch: leaderEpoch,
+          fetchOffset: each.offset,
+          partitionMaxBytes,
+        })).map(({ name, ...topic }) => ({ ...topic, topic: name }))
+        const body = {
+          maxWaitMs: options.maxWaitMs,
+          minBytes: options.minBytes ?? 1,
+          maxBytes: options.maxBytes ?? 50 * 1024 * 1024,
+          isolationLevel: options.readCommitted ? 1 : 0,
+          topics,
+        }
+        const answer = await connection.request(fetchRequest, fetchResponse, body, deadlineMs)
+        throwIf(answer.errorCode, 'Fetch')
+        const found = this.#index(
+          answer.responses.map(topic => ({ ...topic, name: topic.topic })),
+          ({ partitionIndex }) => partitionIndex,
+        )
+        return mine.map(item => {
+          const result = found(item)
+          if (result === undefined) return missing(item)
+          return refused(result.errorCode) ?? { ...result, records: result.records ?? nothing }
+        })
+      },
+    )
   }
 
   /**
@@ -332,33 +461,39 @@ export class Cluster {
    */
   async listOffsets(
     queries: readonly (TopicPartition & { readonly timestamp: number })[],
-    { readCommitted = false }: { readonly readCommitted?: boolean } = {},
+    { readCommitted = false, ...options }: CallOptions & { readonly readCommitted?: boolean } = {},
   ): Promise<(OffsetFound | ClientError)[]> {
-    const deadlineMs = this.#deadlineMs()
-    return await this.#perLeader(queries, deadlineMs, false, async (connection, mine) => {
-      const topics = this.#byTopic(mine, (each, { leaderEpoch }) => ({
-        partitionIndex: each.partition,
-        currentLeaderEpoch: leaderEpoch,
-        timestamp: each.timestamp,
-      }))
-      const body = (version: number) => ({
-        replicaId: -1,
-        topics,
-        ...(version >= 2 && { isolationLevel: readCommitted ? 1 : 0 }),
-        timeoutMs: this.#timeoutMs,
-      })
-      const answer = await connection.request(
-        listOffsetsRequest,
-        listOffsetsResponse,
-        body,
-        deadlineMs,
-      )
-      const found = this.#index(answer.topics, ({ partitionIndex }) => partitionIndex)
-      return mine.map(item => {
-        const result = found(item)
-        return result === undefined ? missing(item) : (refused(result.errorCode) ?? result)
-      })
-    })
+    const deadlineMs = this.#deadlineMs(options.timeoutMs)
+    return await this.#perLeader(
+      queries,
+      deadlineMs,
+      false,
+      options.signal,
+      async (connection, mine) => {
+        const topics = this.#byTopic(mine, (each, { leaderEpoch }) => ({
+          partitionIndex: each.partition,
+          currentLeaderEpoch: leaderEpoch,
+          timestamp: each.timestamp,
+        }))
+        const body = (version: number) => ({
+          replicaId: -1,
+          topics,
+          ...(version >= 2 && { isolationLevel: readCommitted ? 1 : 0 }),
+          timeoutMs: this.#timeoutMs,
+        })
+        const answer = await connection.request(
+          listOffsetsRequest,
+          listOffsetsResponse,
+          body,
+          deadlineMs,
+        )
+        const found = this.#index(answer.topics, ({ partitionIndex }) => partitionIndex)
+        return mine.map(item => {
+          const result = found(item)
+          return result === undefined ? missing(item) : (refused(result.errorCode) ?? result)
+        })
+      },
+    )
   }
 
   /**
@@ -369,24 +504,27 @@ export class Cluster {
     items: readonly Item[],
     deadlineMs: number,
     create: boolean,
+    signal: AbortSignal | undefined,
     send: (connection: Connection, mine: readonly Item[]) => Promise<(Result | ClientError)[]>,
   ): Promise<(Result | ClientError)[]> {
+    signal?.throwIfAborted()
     const results = new Map<Item, Result | ClientError>()
+    const isOld = (item: Item) =>
+      this.#leaderOf(item) instanceof KafkaError || demandsMetadata(results.get(item))
     let open = items
     for (let attempt = 0; ; attempt++) {
-      const unknown = open.filter(item => attempt > 0 || this.#leaderOf(item) instanceof KafkaError)
-      if (unknown.length > 0) {
-        await this.metadata([...new Set(unknown.map(({ topic }) => topic))], create)
-      }
+      const topics = new Set(open.filter(isOld).map(({ topic }) => topic))
+      if (topics.size > 0) await this.metadata([...topics], create, { signal })
       const groups = Map.groupBy(open, item => this.#leaderOf(item))
       const sending = [...groups].map(async ([leader, mine]) => {
         const answers = await this.#sendTo(leader, mine, deadlineMs, send)
         for (const [index, item] of mine.entries()) results.set(item, answers[index]!)
       })
-      await Promise.all(sending)
+      await abortable(Promise.all(sending), signal)
       open = open.filter(item => mayPass(results.get(item)))
-      if (open.length === 0 || !(await this.#backoff(attempt, deadlineMs))) break
+      if (open.length === 0 || !(await this.#backoff(attempt, deadlineMs, signal))) break
     }
+    signal?.throwIfAborted()
     return items.map(item => results.get(item)!)
   }
 
@@ -406,20 +544,20 @@ export class Cluster {
   }
 
   #leaderOf({ topic, partition }: TopicPartition): Address | KafkaError {
-    const metadata = this.#topics.get(topic)
+    const metadata = this.#cache.topic(topic)
     if (metadata instanceof KafkaError) return metadata
     const known = metadata?.partitions.get(partition)
     if (known === undefined) {
       return new KafkaError('UNKNOWN_TOPIC_OR_PARTITION', `no partition ${topic}-${partition}`)
     }
-    const broker = this.#brokers.get(known.leaderId)
+    const broker = this.#cache.brokers.get(known.leaderId)
     return broker ?? new KafkaError('LEADER_NOT_AVAILABLE', `${topic}-${partition} has no leader`)
   }
 
   /** Items by topic, in the shape of requests: name and id, each ignored by versions without it. */
   #byTopic<Item extends TopicPartition, Part>(
     items: readonly Item[],
-    part: (item: Item, known: KnownPartition) => Part,
+    part: (item: Item, known: PartitionInfo) => Part,
   ): { name: string; topicId: string; partitions: Part[] }[] {
     return [...Map.groupBy(items, ({ topic }) => topic)].map(([name, mine]) => {
       const { topicId, partitions } = this.#topic(name)!
@@ -449,7 +587,7 @@ export class Cluster {
   }
 
   #topic(name: string): KnownTopic | undefined {
-    const known = this.#topics.get(name)
+    const known = this.#cache.topic(name)
     return known instanceof KafkaError ? undefined : known
   }
 
@@ -472,12 +610,10 @@ export class Cluster {
 
   /** A connection that is open already, else to the first broker that answers. */
   async #anyConnection(deadlineMs: number): Promise<Connection> {
-    for (const opening of this.#connections.values()) {
-      const connection = await opening.catch(() => undefined)
-      if (connection !== undefined && connection.failure === undefined) return connection
-    }
+    const open = this.#connections.any
+    if (open !== undefined) return open
     let failure: unknown
-    for (const address of [...this.#bootstrap, ...this.#brokers.values()]) {
+    for (const address of [...this.#bootstrap, ...this.#cache.brokers.values()]) {
       try {
         return await this.#connection(address, deadlineMs)
       } catch (error) {
@@ -487,50 +623,57 @@ export class Cluster {
     throw failure
   }
 
-  async #connection(address: Address, deadlineMs: number): Promise<Connection> {
-    if (this.#closed) throw new ConnectionError('CLOSED', 'this client was closed')
-    const key = `${address.host} ${address.port}`
-    const current = this.#connections.get(key)
-    const known = await current?.catch(() => undefined)
-    if (known !== undefined && known.failure === undefined) return known
-    // While this one waited, another call may have begun to open a new one.
-    if (this.#connections.get(key) !== current) return await this.#connection(address, deadlineMs)
-    // A lost packet must not take the whole deadline: after this the attempt is made again.
-    const attemptMs = this.#io.clock.monotonicMs() + maxConnectMs
-    const opening = Connection.open(this.#io, {
-      ...address,
-      clientId: this.#clientId,
-      deadlineMs: Math.min(deadlineMs, attemptMs),
-    })
-    this.#connections.set(key, opening)
-    const connection = await opening
+  async #connection(address: Address, deadlineMs: number, lane = ''): Promise<Connection> {
+    const connection = await this.#connections.open(address, lane, deadlineMs)
     this.#failFast = false
-    if (this.#closed) connection.close()
     return connection
   }
 
-  async #retrying<Result>(deadlineMs: number, attempt: () => Promise<Result>): Promise<Result> {
+  async #retrying<Result>(
+    deadlineMs: number,
+    signal: AbortSignal | undefined,
+    attempt: () => Promise<Result>,
+  ): Promise<Result> {
     for (let count = 0; ; count++) {
+      signal?.throwIfAborted()
       try {
-        return await attempt()
+        return await abortable(attempt(), signal)
       } catch (error) {
-        const pointless = !mayPass(error) || this.#failFast || this.#closed
-        if (pointless || !(await this.#backoff(count, deadlineMs))) throw error
+        const pointless = !mayPass(error) || this.#failFast || signal?.aborted
+        if (pointless || !(await this.#backoff(count, deadlineMs, signal))) throw error
       }
     }
   }
 
-  /** Waits before another attempt; false when the deadline would pass meanwhile. */
-  async #backoff(attempt: number, deadlineMs: number): Promise<boolean> {
-    const fullMs = Math.min(maxBackoffMs, firstBackoffMs * 2 ** Math.min(attempt, 10))
-    const delayMs = fullMs * (0.5 + this.#io.random.u32() / 2 ** 33)
+  /** Waits before another attempt; false when the deadline would pass meanwhile, or this was closed. */
+  async #backoff(
+    attempt: number,
+    deadlineMs: number,
+    signal: AbortSignal | undefined,
+  ): Promise<boolean> {
+    const delayMs = this.nextBackoffMs(attempt)
     if (this.#io.clock.monotonicMs() + delayMs >= deadlineMs) return false
-    await new Promise<void>(resolve => this.#io.clock.timer(delayMs, resolve))
-    return true
+    await pause(this.#io.clock, delayMs, this.#connections.closed, signal)
+    return !this.#connections.isClosed
   }
 
-  #deadlineMs(): number {
-    return this.#io.clock.monotonicMs() + this.#timeoutMs
+  #deadlineMs(timeoutMs = this.#timeoutMs): number {
+    return this.#io.clock.monotonicMs() + timeoutMs
+  }
+}
+
+/** The same cluster, every call of which ends with `signal`. */
+export function callsWith(cluster: Cluster, options: CallOptions): Caller {
+  return {
+    call: (request, response, body, refusal) =>
+      cluster.call(request, response, body, refusal, options),
+    callBroker: (id, request, response, body, refusal) =>
+      cluster.callBroker(id, request, response, body, refusal, options),
+    callCoordinator: (group, request, response, body, refusal) =>
+      cluster.callCoordinator(group, request, response, body, refusal, options),
+    metadata: (topics, create) => cluster.metadata(topics, create, options),
+    topicIds: topics => cluster.topicIds(topics, options),
+    forget: topic => cluster.forget(topic),
   }
 }
 
@@ -542,6 +685,14 @@ function isClientError(error: unknown): error is ClientError {
 
 function mayPass(result: unknown): boolean {
   return result instanceof ConnectionError || (result instanceof KafkaError && result.retriable)
+}
+
+/** After these what is known of leaders and addresses is to be asked for again. */
+function demandsMetadata(result: unknown): boolean {
+  return (
+    result instanceof ConnectionError ||
+    (result instanceof KafkaError && errors[result.error].invalidatesMetadata)
+  )
 }
 
 function throwIf(code: number, what: string): void {

@@ -34,6 +34,25 @@ export interface ConnectionOptions {
   readonly deadlineMs: number
   /** The largest answer taken; before it arrives no memory is taken for it. Default 128 MiB. */
   readonly maxFrameBytes?: number
+  readonly watch?: ConnectionWatch | undefined
+}
+
+/** Is told what a connection does, for metrics and diagnostics; must not throw. */
+export interface ConnectionWatch {
+  /** `error`: it could not be opened. */
+  opened(tookMs: number, error?: Error): void
+  /** Once for each request that expects an answer. `error`: none came. Sizes are those of frames. */
+  answered(exchange: Exchange, responseBytes: number, tookMs: number, error?: Error): void
+  /** After it was opened, once. */
+  closed(error: Error): void
+}
+
+/** A request, as far as those are concerned who count. */
+export interface Exchange {
+  /** As it is declared: `ProduceRequest`. */
+  readonly request: string
+  readonly version: number
+  readonly requestBytes: number
 }
 
 /** The body of a request, or how to make it for the version that was agreed on. */
@@ -42,6 +61,8 @@ export type Body<F extends Fields> = OutgoingFields<F> | ((version: number) => O
 interface Waiting {
   readonly correlationId: number
   readonly timer: Timer
+  readonly exchange: Exchange
+  readonly startMs: number
   settle(frame: Uint8Array): void
   reject(error: Error): void
 }
@@ -58,6 +79,9 @@ export class Connection {
   readonly #versions = new Map<number, { min: number; max: number }>()
   readonly #waiting: Waiting[] = []
   readonly #frames: Frames
+  readonly #watch: ConnectionWatch | undefined
+  #isOpen = false
+  #drained: PromiseWithResolvers<void> | undefined
   #socket: Socket | undefined
   #correlationId = 0
   #failure: Error | undefined
@@ -69,13 +93,26 @@ export class Connection {
     this.#clientId = options.clientId
     this.#maxFrameBytes = options.maxFrameBytes ?? defaultMaxFrameBytes
     this.#frames = new Frames(this.#maxFrameBytes)
+    this.#watch = options.watch
   }
 
-  /** Connects and asks for the broker's versions. Rejects with ConnectionError. */
+  /**
+   * Connects and asks for the broker's versions; the one place where a connection is made ready, which
+   * will be that of TLS and authentication. Rejects with ConnectionError, and leaves nothing behind.
+   */
   static async open(io: Io, options: ConnectionOptions): Promise<Connection> {
     const connection = new Connection(io, options)
-    await connection.#connect(options.deadlineMs)
-    await connection.#negotiate(options.deadlineMs)
+    const startMs = io.clock.monotonicMs()
+    try {
+      await connection.#connect(options.deadlineMs)
+      await connection.#negotiate(options.deadlineMs)
+    } catch (error) {
+      connection.close()
+      options.watch?.opened(io.clock.monotonicMs() - startMs, error as Error)
+      throw error
+    }
+    connection.#isOpen = true
+    options.watch?.opened(io.clock.monotonicMs() - startMs)
     return connection
   }
 
@@ -121,9 +158,21 @@ export class Connection {
     )
   }
 
+  /** Requests without an answer yet. */
+  get requestsInFlight(): number {
+    return this.#waiting.length
+  }
+
   /** Everything given to the socket and not sent yet: a sender with much to say looks at it. */
   get bufferedBytes(): number {
     return this.#socket?.bufferedBytes ?? 0
+  }
+
+  /** Resolves when nothing is buffered any more, or the connection has failed. */
+  drained(): Promise<void> {
+    if (this.#failure !== undefined || this.bufferedBytes === 0) return Promise.resolve()
+    this.#drained ??= Promise.withResolvers()
+    return this.#drained.promise
   }
 
   /** Closes at once; requests without an answer reject. Idempotent. */
@@ -141,7 +190,7 @@ export class Connection {
       const { host, port } = this
       this.#socket = await this.#io.network.connect({ host, port, timeoutMs }, () => ({
         data: chunk => this.#onData(chunk),
-        drain: () => {},
+        drain: () => this.#onDrain(),
         close: error => this.#onClose(error),
       }))
     } catch (cause) {
@@ -179,14 +228,16 @@ export class Connection {
     if (this.#failure !== undefined) return Promise.reject(this.#failure)
     const correlationId = this.#nextId()
     return new Promise((settle, reject) => {
-      this.#write(request, version, correlationId, body)
-      const waitMs = Math.max(0, deadlineMs - this.#io.clock.monotonicMs())
+      const requestBytes = this.#write(request, version, correlationId, body)
+      const startMs = this.#io.clock.monotonicMs()
+      const waitMs = Math.max(0, deadlineMs - startMs)
+      const exchange = { request: request.name, version, requestBytes }
       const timer = this.#io.clock.timer(waitMs, () =>
         this.#fail(
           new ConnectionError('TIMED_OUT', `${this.#name} did not answer ${request.name} in time`),
         ),
       )
-      this.#waiting.push({ correlationId, timer, settle, reject })
+      this.#waiting.push({ correlationId, timer, exchange, startMs, settle, reject })
     })
   }
 
@@ -200,8 +251,10 @@ export class Connection {
     version: number,
     correlationId: number,
     body: OutgoingFields<Q>,
-  ): void {
-    this.#socket!.write(encodeRequest(request, version, correlationId, this.#clientId, body))
+  ): number {
+    const chunks = encodeRequest(request, version, correlationId, this.#clientId, body)
+    this.#socket!.write(chunks)
+    return chunks.reduce((sum, chunk) => sum + chunk.length, 0)
   }
 
   #onData(chunk: Uint8Array): void {
@@ -224,11 +277,19 @@ export class Connection {
     oldest.timer.cancel()
     const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength)
     if (frame.length >= 4 && view.getInt32(0) === oldest.correlationId) {
+      this.#tell(oldest, frame.length + 4)
       oldest.settle(frame)
     } else {
-      oldest.reject(new ConnectionError('BAD_ANSWER', `${this.#name} answers another request`))
+      const error = new ConnectionError('BAD_ANSWER', `${this.#name} answers another request`)
+      this.#tell(oldest, 0, error)
+      oldest.reject(error)
       throw new Error('it answers another request')
     }
+  }
+
+  #onDrain(): void {
+    this.#drained?.resolve()
+    this.#drained = undefined
   }
 
   #onClose(cause: Error | undefined): void {
@@ -240,10 +301,18 @@ export class Connection {
     if (this.#failure !== undefined) return
     this.#failure = error
     this.#socket?.destroy()
-    for (const { timer, reject } of this.#waiting.splice(0)) {
-      timer.cancel()
-      reject(error)
+    this.#onDrain()
+    for (const waiting of this.#waiting.splice(0)) {
+      waiting.timer.cancel()
+      this.#tell(waiting, 0, error)
+      waiting.reject(error)
     }
+    if (this.#isOpen) this.#watch?.closed(error)
+  }
+
+  #tell({ exchange, startMs }: Waiting, responseBytes: number, error?: Error): void {
+    const watch = this.#watch
+    watch?.answered(exchange, responseBytes, this.#io.clock.monotonicMs() - startMs, error)
   }
 
   #decode<S extends Fields>(
