@@ -211,6 +211,7 @@ test('a static member that is closed and comes back finds its partitions, and no
     const two = member('two', { groupInstanceId: 'b' })
     const second = work('two', two)
     await until(() => one.assignment().length === 2 && two.assignment().length === 2)
+    await until(() => events.some(event => event.startsWith('two +')))
     await one.close()
     await first
     const before = events.filter(event => event.startsWith('two')).length

@@ -1,5 +1,6 @@
 /** What members of a group say to their leader, and what it answers: bytes that the broker only carries. */
 import { decode, encode } from '../../protocol/compile.ts'
+import { KafkaError } from '../../protocol/errors.ts'
 import {
   consumerProtocolAssignment,
   consumerProtocolSubscription,
@@ -51,11 +52,13 @@ export function memberOf(
   }
 }
 
-/** Throws DecodeError when the leader's bytes are no assignment. */
+/** Throws KafkaError INCONSISTENT_GROUP_PROTOCOL when the leader's bytes are no assignment. */
 export function assignedIn(bytes: Uint8Array): TopicPartition[] {
   if (bytes.length === 0) return []
-  const { assignedPartitions } = decodeVersioned(consumerProtocolAssignment, bytes)
-  return flat(assignedPartitions)
+  const said = read(consumerProtocolAssignment, bytes)
+  if (said !== undefined) return flat(said.assignedPartitions)
+  const problem = 'what the leader of the group assigned cannot be read: is it a consumer?'
+  throw new KafkaError('INCONSISTENT_GROUP_PROTOCOL', problem)
 }
 
 function versioned<F extends Fields>(message: Message<F>, value: OutgoingFields<F>): Uint8Array {

@@ -5,12 +5,13 @@ import { nodeIo } from '../../io/node.ts'
 import { KafkaError } from '../../protocol/errors.ts'
 import { type Address, Cluster } from '../cluster.ts'
 import { Connection, ConnectionError } from '../connection.ts'
-import { alterOffsets, fetchOffsets } from '../groups.ts'
+import { alterOffsets } from '../groups.ts'
 import type { Assignor } from './assignors/assignor.ts'
 import { range } from './assignors/range.ts'
 import { roundRobin } from './assignors/round-robin.ts'
 import { cooperativeSticky, sticky } from './assignors/sticky.ts'
 import type { Brokers } from './brokers.ts'
+import { committedOffsets } from './commits.ts'
 import type { Group, GroupHandlers } from './core.ts'
 import { ConsumerStateError } from './errors.ts'
 import { Membership, type MembershipOptions } from './membership.ts'
@@ -101,6 +102,7 @@ function membershipOptions<K, V>(
       const known = assignors.map(each => each.name).join(', ')
       throw new ConsumerStateError('BAD_OPTION', `no assignor ${name}: there are ${known}`)
     }),
+    metadataMaxAgeMs,
     topics: () => subscription.topics(),
   }
 }
@@ -115,12 +117,7 @@ function offsetsOf(cluster: Cluster, groupId: string): Group {
       const failed = outcomes.find(({ error }) => error !== undefined)
       if (failed !== undefined) throw failed.error!
     },
-    async committed(partitions) {
-      const all = await fetchOffsets(cluster, groupId)
-      return all.filter(({ topic, partition }) =>
-        partitions.some(each => each.topic === topic && each.partition === partition),
-      )
-    },
+    committed: partitions => committedOffsets(cluster, groupId, partitions),
     async leave() {},
   }
 }

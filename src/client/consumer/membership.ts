@@ -10,6 +10,12 @@
  * With an eager assignor a member gives up all it has before it joins; when all its assignors are
  * cooperative it keeps it, gives up what the leader wants for others, and joins again (KIP-429).
  *
+ * Its leader deals out the partitions of all topics that any member reads, and asks from time to time
+ * whether they are still as many.
+ *
+ * When user code blocks the event loop no heartbeat leaves, and after the session time-out the
+ * broker takes the member out; the first heartbeat after that says so.
+ *
  * When the group goes on without this member (its session was over, it is of an old generation) its
  * partitions are lost: others have them already, nothing of them can be committed; it joins anew.
  */
@@ -22,8 +28,9 @@ import { syncGroupRequest, syncGroupResponse } from '../../protocol/messages/syn
 import type { Incoming } from '../../protocol/schema.ts'
 import { type Cluster, refused } from '../cluster.ts'
 import { ConnectionError } from '../connection.ts'
-import { alterOffsets, fetchOffsets } from '../groups.ts'
+import { alterOffsets } from '../groups.ts'
 import type { Assignor, PartitionCounts } from './assignors/assignor.ts'
+import { committedOffsets } from './commits.ts'
 import { keyOf } from './committer.ts'
 import type { Group, GroupHandlers } from './core.ts'
 import { assignedIn, assignmentBytes, memberOf, subscriptionBytes } from './group-protocol.ts'
@@ -39,6 +46,8 @@ export interface MembershipOptions {
   readonly rack: string | null
   /** In order of preference; at least one. */
   readonly assignors: readonly Assignor[]
+  /** How often the leader looks whether topics of the group have other partitions. */
+  readonly metadataMaxAgeMs: number
   /** The topics subscribed to, as they are now. */
   topics(): Promise<PartitionCounts>
 }
@@ -73,9 +82,22 @@ export class Membership implements Group {
   /** Topics as it joined with. */
   #topics: readonly string[] = []
   #owned: readonly TopicPartition[] = []
+  /**
+   * When it was given what it owns: that is the word's age to a leader, not the generation it joined
+   * last, whose assignment it may never have seen (KIP-792). −1: it owns nothing.
+   */
+  #ownedSince = -1
   /** What sticky assignors are told by an eager member, which owns nothing when it joins. */
-  #previous: readonly TopicPartition[] = []
+  #previous = { partitions: [] as readonly TopicPartition[], generation: -1 }
+  /**
+   * It has asked for a new generation, so what is said of the old one is no news: an answer to an earlier
+   * heartbeat or commit may come before the new generation does.
+   */
+  #isJoining = false
+  #reason = 'the member is new'
   #heartbeat: Timer | undefined
+  /** Of the leader, for topics that change. */
+  #look: Timer | undefined
   #wake = Promise.withResolvers<void>()
   #leaving: Promise<void> | undefined
   #running: Promise<void> | undefined
@@ -110,11 +132,11 @@ export class Membership implements Group {
   }
 
   /** Only the leader, or a member whose own topics are others, has a reason that counts. */
-  rejoin(): void {
+  rejoin(reason: string): void {
     void this.#options.topics().then(
       topics => {
         const isSame = this.#topics.length === topics.size && this.#topics.every(t => topics.has(t))
-        if (this.#isLeader || !isSame) this.#joinAgain()
+        if (this.#isLeader || !isSame) this.#joinAgain(reason)
       },
       () => {}, // It will be asked again.
     )
@@ -134,16 +156,23 @@ export class Membership implements Group {
     const outcomes = await alterOffsets(this.#cluster, groupId, offsets, member)
     const failed = outcomes.find(({ error }) => error !== undefined)?.error
     if (failed === undefined) return
-    if (removed.has(failed.error) && member.generationId === this.#generationId) {
+    const isCurrent = !this.#isJoining && member.generationId === this.#generationId
+    if (removed.has(failed.error) && isCurrent) {
       this.#remove(failed.error)
     }
     throw failed
   }
 
+  /** Tries until there is an answer or it leaves: what is assigned is read when the broker is back. */
   async committed(partitions: readonly TopicPartition[]): Promise<readonly TopicPartitionOffset[]> {
-    const all = await fetchOffsets(this.#cluster, this.#options.groupId)
-    const asked = new Set(partitions.map(keyOf))
-    return all.filter(each => asked.has(keyOf(each)))
+    for (;;) {
+      try {
+        return await committedOffsets(this.#cluster, this.#options.groupId, partitions)
+      } catch (error) {
+        if (this.#hasLeft || !mayPass(error)) throw error
+        await this.#pause()
+      }
+    }
   }
 
   /** A static member stays a member until its session is over: its next process takes its place. */
@@ -153,7 +182,7 @@ export class Membership implements Group {
   }
 
   async #leave(): Promise<void> {
-    this.#heartbeat?.cancel()
+    this.#stop()
     this.#wake.resolve()
     this.#patient.close()
     const { groupId, groupInstanceId } = this.#options
@@ -187,25 +216,42 @@ export class Membership implements Group {
       } catch (error) {
         if (this.#hasLeft) return
         if (!mayPass(error)) {
-          this.#heartbeat?.cancel()
-          this.#handlers.error(error)
+          this.#fail(error)
           return
         }
-        await new Promise<void>(resolve => void this.#io.clock.timer(pauseMs, resolve))
+        await this.#pause()
       }
     }
+  }
+
+  #pause(): Promise<void> {
+    return new Promise(resolve => void this.#io.clock.timer(pauseMs, resolve))
+  }
+
+  #stop(): void {
+    this.#heartbeat?.cancel()
+    this.#look?.cancel()
+  }
+
+  /** It is no member any more, and does not become one again. */
+  #fail(error: unknown): void {
+    this.#stop()
+    if (error instanceof KafkaError && error.error === 'FENCED_INSTANCE_ID') this.#lose()
+    this.#handlers.error(error)
   }
 
   /** Joins, until a generation stands and its partitions are taken over. */
   async #join(): Promise<void> {
     if (!this.#isCooperative) await this.#giveUp(this.#owned)
-    this.#heartbeat?.cancel()
+    this.#topics = [...(await this.#options.topics()).keys()]
+    this.#stop()
     this.#wake = Promise.withResolvers()
-    const counts = await this.#options.topics()
-    this.#topics = [...counts.keys()]
-    const joined = await this.#ask()
+    this.#isJoining = true
+    const joined = await this.#ask().finally(() => {
+      this.#isJoining = false
+    })
     if (joined === undefined || this.#hasLeft) return
-    const assigned = await this.#sync(joined, counts)
+    const assigned = await this.#sync(joined)
     if (assigned === undefined || this.#hasLeft) return
     this.#beatLater()
     await this.#takeOver(assigned)
@@ -230,6 +276,7 @@ export class Membership implements Group {
           name: assignor.name,
           metadata: this.#bringing(assignor),
         })),
+        reason: this.#reason,
       },
       whenMoved,
     )
@@ -241,7 +288,7 @@ export class Membership implements Group {
         return answer
       case 'MEMBER_ID_REQUIRED':
         this.#memberId = answer.memberId
-        this.#joinAgain()
+        this.#joinAgain('the member id was given')
         return undefined
       default:
         return this.#refused(answer.errorCode, 'JoinGroup')
@@ -253,19 +300,15 @@ export class Membership implements Group {
     return subscriptionBytes({
       topics: this.#topics,
       owned,
-      generation: this.#generationId,
-      userData: assignor.userData?.(this.#previous, this.#generationId) ?? null,
+      generation: this.#ownedSince,
+      userData: assignor.userData?.(this.#previous.partitions, this.#previous.generation) ?? null,
       rack: this.#options.rack,
     })
   }
 
-  async #sync(
-    joined: JoinAnswer,
-    counts: PartitionCounts,
-  ): Promise<readonly TopicPartition[] | undefined> {
+  async #sync(joined: JoinAnswer): Promise<readonly TopicPartition[] | undefined> {
     const { groupId, groupInstanceId } = this.#options
-    const assignments =
-      this.#isLeader && !joined.skipAssignment ? await this.#dealOut(joined, counts) : []
+    const assignments = this.#isLeader && !joined.skipAssignment ? await this.#dealOut(joined) : []
     const answer = await this.#patient.callCoordinator(
       groupId,
       syncGroupRequest,
@@ -285,8 +328,8 @@ export class Membership implements Group {
     return assignedIn(answer.assignment)
   }
 
-  /** The leader's work. Topics of other members are looked up. */
-  async #dealOut(joined: JoinAnswer, counts: PartitionCounts) {
+  /** The leader's work. */
+  async #dealOut(joined: JoinAnswer) {
     const { assignors } = this.#options
     const assignor = assignors.find(({ name }) => name === joined.protocolName)
     if (assignor === undefined) {
@@ -295,25 +338,47 @@ export class Membership implements Group {
     const members = joined.members.map(({ memberId, groupInstanceId, metadata }) =>
       memberOf(memberId, groupInstanceId, metadata),
     )
-    const others = new Set(members.flatMap(({ topics }) => topics.filter(t => !counts.has(t))))
-    const all = new Map(counts)
-    if (others.size > 0) {
-      const { topics } = await this.#cluster.metadata([...others])
-      for (const { errorCode, name, partitions } of topics) {
-        if (errorCode === 0 && name !== null) all.set(name, partitions.length)
-      }
-    }
-    return [...assignor.assign(members, all)].map(([memberId, partitions]) => ({
+    // As they are now: others have been waited for since this member asked.
+    const counts = await this.#counts([...new Set(members.flatMap(({ topics }) => topics))])
+    this.#lookLater(counts)
+    return [...assignor.assign(members, counts)].map(([memberId, partitions]) => ({
       memberId,
       assignment: assignmentBytes(partitions),
     }))
+  }
+
+  /** Of each topic; 0 for one that does not exist. Throws what may pass. */
+  async #counts(names: readonly string[]): Promise<PartitionCounts> {
+    const counts = new Map(names.map(name => [name, 0]))
+    if (names.length === 0) return counts
+    const { topics } = await this.#cluster.metadata(names)
+    for (const { errorCode, name, partitions } of topics) {
+      const error = refused(errorCode, `topic ${name}: ${errorName(errorCode)}`)
+      if (error === undefined && name !== null) counts.set(name, partitions.length)
+      if (error?.retriable && error.error !== 'UNKNOWN_TOPIC_OR_PARTITION') throw error
+    }
+    return counts
+  }
+
+  #lookLater(dealt: PartitionCounts): void {
+    this.#look = this.#io.clock.timer(this.#options.metadataMaxAgeMs, () => {
+      this.#counts([...dealt.keys()]).then(
+        now => {
+          if (this.#hasLeft || this.#isJoining || !this.#isLeader) return
+          if ([...now].some(([name, count]) => dealt.get(name) !== count)) {
+            this.#joinAgain('topics of the group have changed')
+          } else this.#lookLater(dealt)
+        },
+        () => this.#hasLeft || this.#lookLater(dealt),
+      )
+    })
   }
 
   /** Throws what this member does not survive. */
   #refused(code: number, what: string): undefined {
     const error = errorName(code)
     if (removed.has(error)) this.#remove(error)
-    else if (error === 'REBALANCE_IN_PROGRESS') this.#joinAgain()
+    else if (error === 'REBALANCE_IN_PROGRESS') this.#joinAgain('the group rebalanced meanwhile')
     else throw new KafkaError(error, `${what} of group ${this.#options.groupId}: ${error}`)
     return undefined
   }
@@ -325,13 +390,13 @@ export class Membership implements Group {
     const added = assigned.filter(each => !had.has(keyOf(each)))
     if (gone.length > 0) {
       await this.#giveUp(gone)
-      // Now others may have them.
-      this.#joinAgain()
+      this.#joinAgain('it gave up partitions, which others may have now')
     }
     const generation = this.#generationId
-    this.#previous = assigned
     if (generation < 0 || this.#hasLeft) return
+    this.#previous = { partitions: assigned, generation }
     this.#owned = assigned
+    this.#ownedSince = generation
     if (added.length > 0 || !this.#isCooperative) await this.#handlers.assign(added)
   }
 
@@ -349,19 +414,25 @@ export class Membership implements Group {
     this.#owned = this.#owned.filter(each => !keys.has(keyOf(each)))
   }
 
-  #joinAgain(): void {
+  #joinAgain(reason: string): void {
+    this.#reason = reason
     this.#wake.resolve()
   }
 
   /** The group goes on without it. */
   #remove(error: ErrorName): void {
     if (error === 'UNKNOWN_MEMBER_ID') this.#memberId = ''
+    this.#stop()
+    this.#lose()
+    this.#joinAgain(`the group went on without it: ${error}`)
+  }
+
+  #lose(): void {
     this.#generationId = -1
-    this.#heartbeat?.cancel()
     const lost = this.#owned
     this.#owned = []
+    this.#ownedSince = -1
     if (lost.length > 0) this.#handlers.lost(lost)
-    this.#joinAgain()
   }
 
   #beatLater(): void {
@@ -389,7 +460,7 @@ export class Membership implements Group {
 
   #onBeat(code: number, generationId: number): void {
     // An answer to an earlier membership says nothing of this one.
-    if (this.#hasLeft || generationId !== this.#generationId) return
+    if (this.#hasLeft || this.#isJoining || generationId !== this.#generationId) return
     const error = errorName(code)
     if (removed.has(error)) {
       this.#remove(error)
@@ -397,9 +468,9 @@ export class Membership implements Group {
     }
     const failure = refused(code, `group ${this.#options.groupId}: ${error}`)
     if (error === 'REBALANCE_IN_PROGRESS') {
-      this.#joinAgain()
+      this.#joinAgain('the group rebalances')
     } else if (failure !== undefined && !mayPass(failure)) {
-      this.#handlers.error(failure)
+      this.#fail(failure)
       return
     }
     // Also while it is about to join: until then its work goes on, and it must not be removed.
