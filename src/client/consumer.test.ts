@@ -234,9 +234,16 @@ test('run ends when its signal is aborted, with its work finished and committed'
 
 test('topics are matched by pattern, and one that is made later is read from its beginning', () =>
   inWorld(async ({ cluster, produce, consumer }) => {
-    await using each = consumer({ topics: [/^ord/, 'later'], offsetReset: 'latest', value: text })
+    const started = Promise.withResolvers<void>()
+    await using each = consumer({
+      topics: [/^ord/, 'later'],
+      offsetReset: 'latest',
+      value: text,
+      onAssigned: () => started.resolve(),
+    })
     const messages = each.messages()
     const first = messages.next()
+    await started.promise
     await createTopics(cluster, [{ name: 'later', partitions: 1 }])
     await produce({ topic: 'later' }, ['a'])
     assert.equal((await first).value.value, 'a')
