@@ -62,6 +62,11 @@ export interface CallOptions {
   readonly timeoutMs?: number | undefined
 }
 
+/** As CallOptions, over connections of a lane (see connections.ts). */
+export interface LaneOptions extends CallOptions {
+  readonly lane?: string
+}
+
 /** What administrative calls need of a cluster: the cluster itself, or `callsWith` a signal. */
 export type Caller = Pick<
   Cluster,
@@ -290,13 +295,13 @@ export class Cluster {
     response: Message<S>,
     body: Body<Q>,
     refusal: (answer: IncomingFields<S>) => number = () => 0,
-    { signal, timeoutMs }: CallOptions = {},
+    { signal, timeoutMs, lane }: LaneOptions = {},
   ): Promise<IncomingFields<S>> {
     const deadlineMs = this.#deadlineMs(timeoutMs)
     return await this.#retrying(deadlineMs, signal, async () => {
       const coordinator = await this.#coordinatorOf(group, deadlineMs)
       try {
-        const connection = await this.#connection(coordinator, deadlineMs)
+        const connection = await this.#connection(coordinator, deadlineMs, lane)
         const answer = await connection.request(request, response, body, deadlineMs)
         throwIf(refusal(answer), `group ${group}`)
         return answer
@@ -383,35 +388,29 @@ export class Cluster {
     batches: readonly (TopicPartition & { readonly records: Uint8Array })[],
     { acks, ...options }: ProduceOptions,
   ): Promise<(Produced | ClientError)[]> {
-    const deadlineMs = this.#deadlineMs(options.timeoutMs)
     const timeoutMs = options.timeoutMs ?? this.#timeoutMs
-    return await this.#perLeader(
-      batches,
-      deadlineMs,
-      true,
-      options.signal,
-      async (connection, mine) => {
-        const topicData = this.#byTopic(mine, each => ({
-          index: each.partition,
-          records: each.records,
-        })).map(({ name, topicId, partitions }) => ({ name, topicId, partitionData: partitions }))
-        const body = { transactionalId: null, acks, timeoutMs, topicData }
-        if (acks === 0) {
-          connection.post(produceRequest, body)
-          return mine.map(() => ({ baseOffset: -1, logAppendTimeMs: -1 }))
-        }
-        const answer = await connection.request(produceRequest, produceResponse, body, deadlineMs)
-        const found = this.#index(
-          answer.responses.map(topic => ({ ...topic, partitions: topic.partitionResponses })),
-          ({ index }) => index,
-        )
-        return mine.map(item => {
-          const result = found(item)
-          const why = result?.recordErrors[0]?.batchIndexErrorMessage ?? result?.errorMessage
-          return result === undefined ? missing(item) : (refused(result.errorCode, why) ?? result)
-        })
-      },
-    )
+    const creating = { ...options, create: true }
+    return await this.perLeader(batches, creating, async (connection, mine, deadlineMs) => {
+      const topicData = this.#byTopic(mine, each => ({
+        index: each.partition,
+        records: each.records,
+      })).map(({ name, topicId, partitions }) => ({ name, topicId, partitionData: partitions }))
+      const body = { transactionalId: null, acks, timeoutMs, topicData }
+      if (acks === 0) {
+        connection.post(produceRequest, body)
+        return mine.map(() => ({ baseOffset: -1, logAppendTimeMs: -1 }))
+      }
+      const answer = await connection.request(produceRequest, produceResponse, body, deadlineMs)
+      const found = this.#index(
+        answer.responses.map(topic => ({ ...topic, partitions: topic.partitionResponses })),
+        ({ index }) => index,
+      )
+      return mine.map(item => {
+        const result = found(item)
+        const why = result?.recordErrors[0]?.batchIndexErrorMessage ?? result?.errorMessage
+        return result === undefined ? missing(item) : (refused(result.errorCode, why) ?? result)
+      })
+    })
   }
 
   /** Reads from each offset; waits up to `maxWaitMs` when there is nothing. */
@@ -419,40 +418,35 @@ export class Cluster {
     positions: readonly (TopicPartition & { readonly offset: number })[],
     options: FetchOptions,
   ): Promise<(Fetched | ClientError)[]> {
-    const deadlineMs = this.#deadlineMs(options.timeoutMs) + options.maxWaitMs
+    const { signal, timeoutMs = this.#timeoutMs } = options
+    const patient = { signal, timeoutMs: timeoutMs + options.maxWaitMs }
     const partitionMaxBytes = options.partitionMaxBytes ?? 1024 * 1024
-    return await this.#perLeader(
-      positions,
-      deadlineMs,
-      false,
-      options.signal,
-      async (connection, mine) => {
-        const topics = this.#byTopic(mine, (each, { leaderEpoch }) => ({
-          partition: each.partition,
-          currentLeaderEpoch: leaderEpoch,
-          fetchOffset: each.offset,
-          partitionMaxBytes,
-        })).map(({ name, ...topic }) => ({ ...topic, topic: name }))
-        const body = {
-          maxWaitMs: options.maxWaitMs,
-          minBytes: options.minBytes ?? 1,
-          maxBytes: options.maxBytes ?? 50 * 1024 * 1024,
-          isolationLevel: options.readCommitted ? 1 : 0,
-          topics,
-        }
-        const answer = await connection.request(fetchRequest, fetchResponse, body, deadlineMs)
-        throwIf(answer.errorCode, 'Fetch')
-        const found = this.#index(
-          answer.responses.map(topic => ({ ...topic, name: topic.topic })),
-          ({ partitionIndex }) => partitionIndex,
-        )
-        return mine.map(item => {
-          const result = found(item)
-          if (result === undefined) return missing(item)
-          return refused(result.errorCode) ?? { ...result, records: result.records ?? nothing }
-        })
-      },
-    )
+    return await this.perLeader(positions, patient, async (connection, mine, deadlineMs) => {
+      const topics = this.#byTopic(mine, (each, { leaderEpoch }) => ({
+        partition: each.partition,
+        currentLeaderEpoch: leaderEpoch,
+        fetchOffset: each.offset,
+        partitionMaxBytes,
+      })).map(({ name, ...topic }) => ({ ...topic, topic: name }))
+      const body = {
+        maxWaitMs: options.maxWaitMs,
+        minBytes: options.minBytes ?? 1,
+        maxBytes: options.maxBytes ?? 50 * 1024 * 1024,
+        isolationLevel: options.readCommitted ? 1 : 0,
+        topics,
+      }
+      const answer = await connection.request(fetchRequest, fetchResponse, body, deadlineMs)
+      throwIf(answer.errorCode, 'Fetch')
+      const found = this.#index(
+        answer.responses.map(topic => ({ ...topic, name: topic.topic })),
+        ({ partitionIndex }) => partitionIndex,
+      )
+      return mine.map(item => {
+        const result = found(item)
+        if (result === undefined) return missing(item)
+        return refused(result.errorCode) ?? { ...result, records: result.records ?? nothing }
+      })
+    })
   }
 
   /**
@@ -463,50 +457,47 @@ export class Cluster {
     queries: readonly (TopicPartition & { readonly timestamp: number })[],
     { readCommitted = false, ...options }: CallOptions & { readonly readCommitted?: boolean } = {},
   ): Promise<(OffsetFound | ClientError)[]> {
-    const deadlineMs = this.#deadlineMs(options.timeoutMs)
-    return await this.#perLeader(
-      queries,
-      deadlineMs,
-      false,
-      options.signal,
-      async (connection, mine) => {
-        const topics = this.#byTopic(mine, (each, { leaderEpoch }) => ({
-          partitionIndex: each.partition,
-          currentLeaderEpoch: leaderEpoch,
-          timestamp: each.timestamp,
-        }))
-        const body = (version: number) => ({
-          replicaId: -1,
-          topics,
-          ...(version >= 2 && { isolationLevel: readCommitted ? 1 : 0 }),
-          timeoutMs: this.#timeoutMs,
-        })
-        const answer = await connection.request(
-          listOffsetsRequest,
-          listOffsetsResponse,
-          body,
-          deadlineMs,
-        )
-        const found = this.#index(answer.topics, ({ partitionIndex }) => partitionIndex)
-        return mine.map(item => {
-          const result = found(item)
-          return result === undefined ? missing(item) : (refused(result.errorCode) ?? result)
-        })
-      },
-    )
+    return await this.perLeader(queries, options, async (connection, mine, deadlineMs) => {
+      const topics = this.#byTopic(mine, (each, { leaderEpoch }) => ({
+        partitionIndex: each.partition,
+        currentLeaderEpoch: leaderEpoch,
+        timestamp: each.timestamp,
+      }))
+      const body = (version: number) => ({
+        replicaId: -1,
+        topics,
+        ...(version >= 2 && { isolationLevel: readCommitted ? 1 : 0 }),
+        timeoutMs: this.#timeoutMs,
+      })
+      const answer = await connection.request(
+        listOffsetsRequest,
+        listOffsetsResponse,
+        body,
+        deadlineMs,
+      )
+      const found = this.#index(answer.topics, ({ partitionIndex }) => partitionIndex)
+      return mine.map(item => {
+        const result = found(item)
+        return result === undefined ? missing(item) : (refused(result.errorCode) ?? result)
+      })
+    })
   }
 
   /**
    * Groups items by the leader of their partition, sends each group to it, and does so again with
-   * those that failed for a reason that may pass.
+   * those that failed for a reason that may pass. Results are in the order of `items`; `send` answers
+   * in the order of those it was given.
    */
-  async #perLeader<Item extends TopicPartition, Result>(
+  async perLeader<Item extends TopicPartition, Result>(
     items: readonly Item[],
-    deadlineMs: number,
-    create: boolean,
-    signal: AbortSignal | undefined,
-    send: (connection: Connection, mine: readonly Item[]) => Promise<(Result | ClientError)[]>,
+    { signal, timeoutMs, create = false }: CallOptions & { readonly create?: boolean },
+    send: (
+      connection: Connection,
+      mine: readonly Item[],
+      deadlineMs: number,
+    ) => Promise<(Result | ClientError)[]>,
   ): Promise<(Result | ClientError)[]> {
+    const deadlineMs = this.#deadlineMs(timeoutMs)
     signal?.throwIfAborted()
     const results = new Map<Item, Result | ClientError>()
     const isOld = (item: Item) =>
@@ -532,11 +523,15 @@ export class Cluster {
     leader: Address | KafkaError,
     mine: readonly Item[],
     deadlineMs: number,
-    send: (connection: Connection, mine: readonly Item[]) => Promise<(Result | ClientError)[]>,
+    send: (
+      connection: Connection,
+      mine: readonly Item[],
+      deadlineMs: number,
+    ) => Promise<(Result | ClientError)[]>,
   ): Promise<(Result | ClientError)[]> {
     if (leader instanceof KafkaError) return mine.map(() => leader)
     try {
-      return await send(await this.#connection(leader, deadlineMs), mine)
+      return await send(await this.#connection(leader, deadlineMs), mine, deadlineMs)
     } catch (error) {
       if (!isClientError(error)) throw error
       return mine.map(() => error)

@@ -9,7 +9,7 @@ import {
   incrementalAlterConfigsResponse,
 } from '../protocol/messages/incremental-alter-configs.ts'
 import type { Fields, Incoming, IncomingFields, Message } from '../protocol/schema.ts'
-import { type Cluster, refused } from './cluster.ts'
+import { type Caller, refused } from './cluster.ts'
 import type { Body } from './connection.ts'
 
 /** What has configs. The broker with the name '' is the default of all brokers. */
@@ -27,7 +27,7 @@ const kinds = { topic: 2, broker: 4 } as const
 
 /** All configs of a topic or broker, set or default, with synonyms and documentation. Throws KafkaError. */
 export async function describeConfigs(
-  cluster: Cluster,
+  cluster: Caller,
   resource: ConfigResource,
 ): Promise<readonly Config[]> {
   const answer = await callFor(
@@ -54,7 +54,7 @@ export async function describeConfigs(
 
 /** The same of several topics at once, by name; without synonyms and documentation. */
 export async function describeTopicConfigs(
-  cluster: Cluster,
+  cluster: Caller,
   names: readonly string[],
 ): Promise<Map<string, readonly Config[]>> {
   const answer = await cluster.call(describeConfigsRequest, describeConfigsResponse, {
@@ -70,7 +70,7 @@ export async function describeTopicConfigs(
 
 /** Sets configs, or with null takes one back to its default; all of them or none. Throws KafkaError. */
 export async function alterConfigs(
-  cluster: Cluster,
+  cluster: Caller,
   resource: ConfigResource,
   changes: ReadonlyMap<string, string | null>,
 ): Promise<void> {
@@ -99,7 +99,7 @@ export async function alterConfigs(
 
 /** A broker knows its own configs only; those of topics and the defaults are known to all. */
 function callFor<Q extends Fields, S extends Fields>(
-  cluster: Cluster,
+  cluster: Caller,
   { kind, name }: ConfigResource,
   request: Message<Q>,
   response: Message<S>,

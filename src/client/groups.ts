@@ -24,7 +24,7 @@ import { offsetDeleteRequest, offsetDeleteResponse } from '../protocol/messages/
 import { offsetFetchRequest, offsetFetchResponse } from '../protocol/messages/offset-fetch.ts'
 import type { Fields, Incoming, IncomingFields, Message } from '../protocol/schema.ts'
 import { zeroUuid } from '../protocol/schema.ts'
-import { type Cluster, refused, type TopicPartition } from './cluster.ts'
+import { type Caller, refused, type TopicPartition } from './cluster.ts'
 
 /** A group as ListGroups knows it. */
 export interface ListedGroup {
@@ -77,7 +77,7 @@ export interface PartitionOutcome extends TopicPartition {
 export type RemovedMember = Pick<GroupMember, 'memberId' | 'instanceId'>
 
 /** Groups of all brokers, in order of their names. */
-export async function listGroups(cluster: Cluster): Promise<ListedGroup[]> {
+export async function listGroups(cluster: Caller): Promise<ListedGroup[]> {
   const { brokers } = await cluster.metadata([])
   const lists = brokers.map(async ({ nodeId }) => {
     const answer = await cluster.callBroker(
@@ -102,7 +102,7 @@ export async function listGroups(cluster: Cluster): Promise<ListedGroup[]> {
 
 /** State and members of a group; undefined when there is none of that name. Throws KafkaError. */
 export async function describeGroup(
-  cluster: Cluster,
+  cluster: Caller,
   group: string,
 ): Promise<GroupDescription | undefined> {
   const answer = await cluster.callCoordinator(
@@ -145,7 +145,7 @@ function classicGroup(found: ClassicGroup): GroupDescription {
 
 /** The groups of KIP-848, which the classic question does not find. */
 async function describeConsumerGroup(
-  cluster: Cluster,
+  cluster: Caller,
   group: string,
 ): Promise<GroupDescription | undefined> {
   const body = { groupIds: [group], includeAuthorizedOperations: false }
@@ -209,7 +209,7 @@ function embedded<F extends Fields>(
 }
 
 /** All offsets that a group has committed, in order of topic and partition. Throws KafkaError. */
-export async function fetchOffsets(cluster: Cluster, group: string): Promise<CommittedOffset[]> {
+export async function fetchOffsets(cluster: Caller, group: string): Promise<CommittedOffset[]> {
   const answer = await cluster.callCoordinator(
     group,
     offsetFetchRequest,
@@ -238,7 +238,7 @@ export async function fetchOffsets(cluster: Cluster, group: string): Promise<Com
 }
 
 /** Since v10 offsets are told by topic id (KIP-848). */
-async function topicNames(cluster: Cluster): Promise<Map<string, string>> {
+async function topicNames(cluster: Caller): Promise<Map<string, string>> {
   const { topics } = await cluster.metadata()
   return new Map(topics.map(({ topicId, name }) => [topicId, name ?? topicId]))
 }
@@ -266,7 +266,7 @@ const nobody: CommittingMember = { memberId: '', generationId: -1, instanceId: n
  * and one with members refuses, UNKNOWN_MEMBER_ID.
  */
 export async function alterOffsets(
-  cluster: Cluster,
+  cluster: Caller,
   group: string,
   offsets: readonly OffsetToCommit[],
   member: CommittingMember = nobody,
@@ -311,7 +311,7 @@ export async function alterOffsets(
 
 /** Deletes committed offsets. Throws KafkaError GROUP_ID_NOT_FOUND and others of the group. */
 export async function deleteOffsets(
-  cluster: Cluster,
+  cluster: Caller,
   group: string,
   partitions: readonly TopicPartition[],
 ): Promise<PartitionOutcome[]> {
@@ -347,7 +347,7 @@ function outcomes(
 }
 
 /** Deletes a group with all its offsets. Throws KafkaError NON_EMPTY_GROUP while it has members. */
-export async function deleteGroup(cluster: Cluster, group: string): Promise<void> {
+export async function deleteGroup(cluster: Caller, group: string): Promise<void> {
   await cluster.callCoordinator(
     group,
     deleteGroupsRequest,
@@ -359,7 +359,7 @@ export async function deleteGroup(cluster: Cluster, group: string): Promise<void
 
 /** Takes members out of a group, which rebalances (KIP-345). Answers in the order of `members`. */
 export async function removeMembers(
-  cluster: Cluster,
+  cluster: Caller,
   group: string,
   members: readonly RemovedMember[],
 ): Promise<(RemovedMember & { readonly error: KafkaError | undefined })[]> {

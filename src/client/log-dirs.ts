@@ -4,7 +4,7 @@ import {
   describeLogDirsRequest,
   describeLogDirsResponse,
 } from '../protocol/messages/describe-log-dirs.ts'
-import type { Cluster, TopicPartition } from './cluster.ts'
+import type { Caller, TopicPartition } from './cluster.ts'
 
 /** One copy of a partition on one broker. */
 export interface ReplicaSize extends TopicPartition {
@@ -24,7 +24,7 @@ export interface ReplicaSizes {
  * gap, no error: the rest is still worth knowing.
  */
 export async function replicaSizes(
-  cluster: Cluster,
+  cluster: Caller,
   brokerIds: readonly number[],
   partitions?: readonly TopicPartition[],
 ): Promise<ReplicaSizes> {

@@ -7,7 +7,7 @@ import {
 import { createTopicsRequest, createTopicsResponse } from '../protocol/messages/create-topics.ts'
 import { deleteTopicsRequest, deleteTopicsResponse } from '../protocol/messages/delete-topics.ts'
 import { type Incoming, zeroUuid } from '../protocol/schema.ts'
-import { type Cluster, refused } from './cluster.ts'
+import { type Caller, refused } from './cluster.ts'
 
 /** How long a broker may take to decide and apply a change. */
 const timeoutMs = 20_000
@@ -30,8 +30,9 @@ type Created = Incoming<typeof createTopicsResponse>['topics'][number]
 
 /** Creates topics; they are ready to be written to when this answers. */
 export async function createTopics(
-  cluster: Cluster,
+  cluster: Caller,
   topics: readonly TopicToCreate[],
+  { validateOnly = false }: { readonly validateOnly?: boolean } = {},
 ): Promise<(TopicOutcome & Pick<Created, 'topicId' | 'numPartitions' | 'replicationFactor'>)[]> {
   const answer = await cluster.call(createTopicsRequest, createTopicsResponse, {
     topics: topics.map(({ name, partitions, replicationFactor, configs }) => ({
@@ -42,6 +43,7 @@ export async function createTopics(
       configs: [...(configs ?? [])].map(([key, value]) => ({ name: key, value })),
     })),
     timeoutMs,
+    validateOnly,
   })
   return answer.topics.map(topic => ({
     ...topic,
@@ -51,7 +53,7 @@ export async function createTopics(
 
 /** Deletes topics; they are gone when this answers. */
 export async function deleteTopics(
-  cluster: Cluster,
+  cluster: Caller,
   names: readonly string[],
 ): Promise<TopicOutcome[]> {
   const body = (version: number) =>
@@ -67,16 +69,27 @@ export async function deleteTopics(
 
 /** Raises the number of partitions of a topic to `count`. Throws KafkaError. */
 export async function createPartitions(
-  cluster: Cluster,
+  cluster: Caller,
   name: string,
   count: number,
 ): Promise<void> {
+  const outcomes = await raisePartitions(cluster, [{ name, count }])
+  for (const { error } of outcomes) if (error !== undefined) throw error
+}
+
+/** Raises the numbers of partitions of topics, each to its `count`. */
+export async function raisePartitions(
+  cluster: Caller,
+  topics: readonly { readonly name: string; readonly count: number }[],
+  { validateOnly = false }: { readonly validateOnly?: boolean } = {},
+): Promise<TopicOutcome[]> {
   const answer = await cluster.call(createPartitionsRequest, createPartitionsResponse, {
-    topics: [{ name, count, assignments: null }],
+    topics: topics.map(({ name, count }) => ({ name, count, assignments: null })),
     timeoutMs,
-    validateOnly: false,
+    validateOnly,
   })
-  for (const { errorCode, errorMessage } of answer.results) {
-    if (errorCode !== 0) throw refused(errorCode, errorMessage)
-  }
+  return answer.results.map(({ name, errorCode, errorMessage }) => ({
+    name,
+    error: refused(errorCode, errorMessage),
+  }))
 }
