@@ -5,6 +5,10 @@ export {
   type BrokerOptions,
   type TopicOptions,
 } from './broker/broker.ts'
+export { OptionError } from './client/bootstrap.ts'
+export { Client } from './client/client.ts'
+export type { BrokerMetrics, ClientMetrics, LatencyMetrics } from './client/client-metrics.ts'
+export type { ClientOptions, Connecting } from './client/connected.ts'
 export { ConnectionError } from './client/connection.ts'
 export type { Decode } from './client/consumer/decoding.ts'
 export {
@@ -23,6 +27,7 @@ export type {
   ConsumerInterceptor,
   ConsumerMetrics,
   ConsumerOptions,
+  ConsumerSettings,
   MessageBatch,
   OffsetReset,
   OnDecodeError,
@@ -36,4 +41,13 @@ export type {
   WorkContext,
 } from './client/consumer/options.ts'
 export { Consumer } from './client/consumer.ts'
+export type {
+  BatchEvent,
+  ConnectionEvent,
+  ConsumerEvent,
+  ConsumerWarningEvent,
+  DiagnosticEvents,
+  PartitionsEvent,
+} from './client/diagnostics.ts'
+export type { LogFields, Logger } from './client/logger.ts'
 export { type ErrorName, KafkaError } from './protocol/errors.ts'

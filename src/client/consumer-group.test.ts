@@ -4,7 +4,7 @@ import { Broker } from '../broker/broker.ts'
 import { buildBatch } from '../protocol/records/build.ts'
 import { simulated, type World } from '../sim/world.ts'
 import { Cluster } from './cluster.ts'
-import type { AssignorName, ConsumerOptions } from './consumer/options.ts'
+import type { AssignorName, ConsumerSettings } from './consumer/options.ts'
 import { Consumer } from './consumer.ts'
 import { createTopics } from './topics.ts'
 
@@ -31,7 +31,7 @@ interface Setting {
   /** A member on a machine of its own, named so. */
   member(
     name: string,
-    options?: Partial<ConsumerOptions<Buffer | null, string>>,
+    options?: Partial<ConsumerSettings<Buffer | null, string>>,
   ): Consumer<Buffer | null, string>
   /** Reads until it is closed; handling takes `ms`. */
   work(name: string, member: Consumer<Buffer | null, string>, ms?: number): Promise<void>

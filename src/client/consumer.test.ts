@@ -5,7 +5,7 @@ import { buildBatch } from '../protocol/records/build.ts'
 import { simulated, type World } from '../sim/world.ts'
 import { Cluster } from './cluster.ts'
 import { DecodeError } from './consumer/errors.ts'
-import type { ConsumerOptions, TopicPartition } from './consumer/options.ts'
+import type { ConsumerSettings, TopicPartition } from './consumer/options.ts'
 import { Consumer } from './consumer.ts'
 import { createTopics } from './topics.ts'
 
@@ -25,7 +25,7 @@ interface Setting {
   /** Appends messages to a partition; `tick` seconds after the world's beginning. */
   produce(place: Partial<TopicPartition>, values: readonly string[], tick?: number): Promise<void>
   consumer<K = Buffer | null, V = Buffer | null>(
-    options: Partial<ConsumerOptions<K, V>>,
+    options: Partial<ConsumerSettings<K, V>>,
   ): Consumer<K, V>
 }
 

@@ -15,7 +15,7 @@ import { keyOf } from './consumer/committer.ts'
 import { ConsumerCore, type ConsumerNotices } from './consumer/core.ts'
 import { Decoding } from './consumer/decoding.ts'
 import { ConsumerStateError } from './consumer/errors.ts'
-import { type ConsumerHome, homeOf } from './consumer/home.ts'
+import { ConsumerHome } from './consumer/home.ts'
 import { handMessage, Iteration } from './consumer/iteration.ts'
 import type { Bytes, Message } from './consumer/message.ts'
 import type {
@@ -38,14 +38,21 @@ export class Consumer<K = Bytes, V = Bytes>
 {
   readonly #home: ConsumerHome
   readonly #core: ConsumerCore
+  readonly #readCommitted: boolean
   readonly #counts = { batches: 0, skipped: 0, commits: 0, failedCommits: 0, rebalances: 0 }
   #isIterated = false
 
   /** Connects when it is first iterated, run or asked. Throws ConsumerStateError for wrong options. */
   constructor(options: ConsumerOptions<K, V>) {
     check(options)
-    this.#home = homeOf(options)
+    this.#home = new ConsumerHome(options)
+    this.#readCommitted = options.isolation === 'read_committed'
     this.#core = this.#coreOf(options)
+    this.#home.join({
+      kind: 'consumer',
+      close: () => this.close(),
+      metrics: () => this.metrics(),
+    })
   }
 
   /** As `messages`. */
@@ -189,9 +196,7 @@ export class Consumer<K = Bytes, V = Bytes>
 
   /** How far behind it is, as of the last fetches; partitions not fetched yet are left out. */
   lag(): readonly PartitionLag[] {
-    return [...this.#core.partitions.values()].flatMap(each =>
-      lagOf(each, this.#home.readCommitted),
-    )
+    return [...this.#core.partitions.values()].flatMap(each => lagOf(each, this.#readCommitted))
   }
 
   metrics(): ConsumerMetrics {
@@ -285,7 +290,7 @@ export class Consumer<K = Bytes, V = Bytes>
     })
     return new ConsumerCore(
       home.io,
-      home.brokers,
+      home.cluster,
       {
         fetch: fetchSettings(options, home),
         reading: {
@@ -320,13 +325,13 @@ export class Consumer<K = Bytes, V = Bytes>
     return {
       assigned: partitions => {
         counts.rebalances++
-        home.tell('assigned', { partitions, ...this.#core.group?.member })
+        home.tell('ottla:consumer:assigned', { partitions, ...this.#core.group?.member })
       },
-      revoked: partitions => home.tell('revoked', { partitions }),
-      lost: partitions => home.tell('lost', { partitions }),
+      revoked: partitions => home.tell('ottla:consumer:revoked', { partitions }),
+      lost: partitions => home.tell('ottla:consumer:lost', { partitions }),
       committed(offsets) {
         counts.commits++
-        home.tell('committed', { offsets })
+        home.tell('ottla:consumer:committed', { offsets })
         try {
           for (const interceptor of interceptors) interceptor.onCommit?.(offsets)
         } catch (error) {
@@ -380,7 +385,7 @@ function fetchSettings<K, V>(options: ConsumerOptions<K, V>, home: ConsumerHome)
     partitionMaxBytes: options.partitionMaxBytes ?? mebibyte,
     maxWaitMs: options.maxWaitMs ?? 500,
     minBytes: options.minBytes ?? 1,
-    readCommitted: home.readCommitted,
+    readCommitted: options.isolation === 'read_committed',
     rack: options.rack ?? '',
     requestTimeoutMs: home.requestTimeoutMs,
     preferredReplicaMs: home.metadataMaxAgeMs,

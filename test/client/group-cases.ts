@@ -1,6 +1,6 @@
 /** What members of a group have to do, together and one after the other. */
 import assert from 'node:assert/strict'
-import type { AssignorName, Consumer, ConsumerOptions } from '../../src/index.ts'
+import type { AssignorName, Consumer, ConsumerSettings } from '../../src/index.ts'
 import { type Case, errorOf, type Scene, take, until } from './suite.ts'
 
 type Member = Consumer<Buffer | null, string>
@@ -11,7 +11,7 @@ const sorted = (values: readonly number[]) => values.toSorted((a, b) => a - b)
 const range = (count: number) => Array.from({ length: count }, (_, n) => n)
 
 /** A member that reads in the background; `seen` is 'partition@offset' in order. */
-function start(scene: Scene, options: Partial<ConsumerOptions<Buffer | null, string>>) {
+function start(scene: Scene, options: Partial<ConsumerSettings<Buffer | null, string>>) {
   const seen: string[] = []
   const consumer = scene.consumer(options)
   const running = consumer.run({

@@ -5,7 +5,13 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { Cluster } from '../../src/client/cluster.ts'
 import { createTopics, deleteTopics } from '../../src/client/topics.ts'
-import { Consumer, type ConsumerOptions, KafkaError, type Message } from '../../src/index.ts'
+import {
+  type ClientOptions,
+  Consumer,
+  type ConsumerSettings,
+  KafkaError,
+  type Message,
+} from '../../src/index.ts'
 import { nodeIo } from '../../src/io/node.ts'
 import { type BuildOptions, buildBatch, type NewRecord } from '../../src/protocol/records/build.ts'
 
@@ -93,7 +99,7 @@ export class Scene {
 
   /** Closed at the end of the case. Begins at the beginning, heartbeats often; values are strings. */
   consumer(
-    options: Partial<ConsumerOptions<Buffer | null, string>>,
+    options: Partial<ClientOptions & ConsumerSettings<Buffer | null, string>>,
   ): Consumer<Buffer | null, string> {
     const consumer = new Consumer({
       bootstrap: this.bootstrap,
@@ -110,7 +116,7 @@ export class Scene {
 
   /** Reads that many messages; their consumer is closed then. */
   async read(
-    options: Partial<ConsumerOptions<Buffer | null, string>>,
+    options: Partial<ClientOptions & ConsumerSettings<Buffer | null, string>>,
     count: number,
   ): Promise<Message<Buffer | null, string>[]> {
     return await take(this.consumer(options), count)

@@ -1,93 +1,125 @@
 /** Where a consumer lives: the client that it shares or owns, as far as it needs it. */
-import { channel } from 'node:diagnostics_channel'
 import type { Io } from '../../io/io.ts'
-import { nodeIo } from '../../io/node.ts'
-import { KafkaError } from '../../protocol/errors.ts'
-import { type Address, Cluster } from '../cluster.ts'
-import { Connection, ConnectionError } from '../connection.ts'
+import type { Cluster } from '../cluster.ts'
+import { type Connected, type Connecting, connectedBy, type Dependent } from '../connected.ts'
+import { type DiagnosticEvents, eventChannel } from '../diagnostics.ts'
 import { alterOffsets } from '../groups.ts'
 import type { Assignor } from './assignors/assignor.ts'
 import { range } from './assignors/range.ts'
 import { roundRobin } from './assignors/round-robin.ts'
 import { cooperativeSticky, sticky } from './assignors/sticky.ts'
-import type { Brokers } from './brokers.ts'
 import { committedOffsets } from './commits.ts'
 import type { Group, GroupHandlers } from './core.ts'
 import { ConsumerStateError } from './errors.ts'
 import { Membership, type MembershipOptions } from './membership.ts'
-import type { AssignorName, ConsumerOptions } from './options.ts'
+import type { AssignorName, GroupOptions, ReadingOptions } from './options.ts'
 import type { Subscription, TopicSource } from './subscription.ts'
 
-export interface ConsumerHome {
-  readonly io: Io
-  readonly brokers: Brokers
-  readonly topics: TopicSource
-  readonly metadataMaxAgeMs: number
-  readonly requestTimeoutMs: number
-  readonly fetchLane: string
-  readonly readCommitted: boolean
-  /** `subscription` undefined: offsets of the group without membership. */
-  group<K, V>(
-    options: ConsumerOptions<K, V>,
-    subscription: Subscription | undefined,
-    handlers: GroupHandlers,
-  ): Group
-  /** An event for those who listen. */
-  tell(event: string, fields: Readonly<Record<string, unknown>>): void
-  /** As `tell`, and a line in the log. */
-  warn(event: string, message: string, detail: unknown): void
-  close(): Promise<void>
-}
+type HomeOptions = Connecting & GroupOptions & ReadingOptions
 
-const defaultRequestTimeoutMs = 30_000
-const metadataMaxAgeMs = 300_000
+/** The events of a consumer, without what they all begin with. */
+type ConsumerEventName = keyof DiagnosticEvents & `ottla:consumer:${string}`
+type Payload<Name extends ConsumerEventName> = Omit<DiagnosticEvents[Name], 'groupId'>
+/** Those that are a line in the log too. */
+type WarningName = 'commit-failed' | 'skipped' | 'interceptor-failed' | 'standstill' | 'warning'
+
 const assignors: readonly Assignor[] = [range, roundRobin, sticky, cooperativeSticky]
 /** Those of the Java client, so that one group can have members of both. */
 const defaultAssignors: readonly AssignorName[] = ['range', 'cooperative-sticky']
-let lastLane = 0
 
-export function homeOf<K, V>(options: ConsumerOptions<K, V>): ConsumerHome {
-  const io = options.io ?? nodeIo()
-  const requestTimeoutMs = options.requestTimeoutMs ?? defaultRequestTimeoutMs
-  const bootstrap = addresses(options.bootstrap)
-  const clientId = options.clientId ?? 'ottla'
-  const cluster = new Cluster(io, { bootstrap, clientId, timeoutMs: requestTimeoutMs })
-  const brokers = new ClusterBrokers(io, cluster, clientId, requestTimeoutMs)
-  const tell = (event: string, fields: object) => {
-    const events = channel(`ottla:consumer:${event}`)
-    if (events.hasSubscribers) events.publish({ groupId: options.groupId, ...fields })
+/** The client, and what of it is this consumer's: two lanes, and its events. */
+export class ConsumerHome {
+  readonly connected: Connected
+  readonly io: Io
+  readonly cluster: Cluster
+  readonly requestTimeoutMs: number
+  readonly metadataMaxAgeMs: number
+  /** For Fetch, which a broker holds. */
+  readonly fetchLane: string
+  /** For JoinGroup and SyncGroup, which it holds too. */
+  readonly #groupLane: string
+  readonly #groupId: string | undefined
+  readonly #isOwn: boolean
+  #dependent: Dependent | undefined
+
+  /** Throws OptionError, and ConnectionError CLOSED for a client that was closed. */
+  constructor(options: HomeOptions) {
+    const { connected, isOwn } = connectedBy(options)
+    this.connected = connected
+    this.io = connected.io
+    this.cluster = connected.cluster
+    this.requestTimeoutMs = connected.requestTimeoutMs
+    this.metadataMaxAgeMs = connected.metadataMaxAgeMs
+    this.fetchLane = connected.newLane('fetch')
+    this.#groupLane = connected.newLane('group')
+    this.#groupId = options.groupId
+    this.#isOwn = isOwn
   }
-  return {
-    io,
-    brokers,
-    topics: names => topicsOf(cluster, names),
-    metadataMaxAgeMs,
-    requestTimeoutMs,
-    fetchLane: `fetch-${++lastLane}`,
-    readCommitted: options.isolation === 'read_committed',
-    group(_, subscription, handlers) {
-      if (subscription === undefined) return offsetsOf(cluster, options.groupId!)
-      const membership = membershipOptions(options, subscription)
-      const timeoutMs = membership.rebalanceTimeoutMs + requestTimeoutMs
-      const patient = new Cluster(io, { bootstrap, clientId, timeoutMs })
-      return new Membership(io, cluster, patient, membership, handlers)
-    },
-    tell,
-    warn(event, message, detail) {
-      tell(event, { message, detail })
-      io.report.warn({ groupId: options.groupId }, message)
-    },
-    async close() {
-      brokers.close()
-      cluster.close()
-    },
+
+  /** How topics are listed. */
+  readonly topics: TopicSource = async names => {
+    const { topics } = await this.cluster.metadata(names)
+    return topics
+      .filter(({ errorCode, name }) => errorCode === 0 && name !== null)
+      .map(({ name, partitions, isInternal }) => ({
+        name: name!,
+        partitions: partitions.length,
+        isInternal,
+      }))
+  }
+
+  /** The client closes `dependent` first. */
+  join(dependent: Dependent): void {
+    this.#dependent = dependent
+    this.connected.dependents.add(dependent)
+  }
+
+  /** `subscription` undefined: offsets of the group without membership. */
+  group(
+    options: HomeOptions,
+    subscription: Subscription | undefined,
+    handlers: GroupHandlers,
+  ): Group {
+    if (subscription === undefined) return offsetsOf(this.cluster, options.groupId!)
+    const membership = {
+      ...membershipOptions(options, subscription),
+      metadataMaxAgeMs: this.metadataMaxAgeMs,
+      requestTimeoutMs: this.requestTimeoutMs,
+      lane: this.#groupLane,
+    }
+    return new Membership(this.io, this.cluster, membership, handlers)
+  }
+
+  /** An event for those who listen. */
+  tell<Name extends ConsumerEventName>(name: Name, payload: Payload<Name>): void {
+    const events = eventChannel(name)
+    if (!events.hasSubscribers) return
+    events.publish({ groupId: this.#groupId, ...payload } as unknown as DiagnosticEvents[Name])
+  }
+
+  /** As `tell`, and a line in the log. */
+  warn<Name extends WarningName>(
+    name: Name,
+    message: string,
+    detail: DiagnosticEvents[`ottla:consumer:${Name}`]['detail'],
+  ): void {
+    this.tell(`ottla:consumer:${name}`, { message, detail } as Payload<`ottla:consumer:${Name}`>)
+    this.io.report.warn({ groupId: this.#groupId }, message)
+  }
+
+  /** Closes what is this consumer's, and the client if it is. */
+  async close(): Promise<void> {
+    if (this.#dependent !== undefined) this.connected.dependents.delete(this.#dependent)
+    this.cluster.closeLane(this.fetchLane)
+    this.cluster.closeLane(this.#groupLane)
+    if (this.#isOwn) await this.connected.close()
   }
 }
 
-function membershipOptions<K, V>(
-  options: ConsumerOptions<K, V>,
+function membershipOptions(
+  options: HomeOptions,
   subscription: Subscription,
-): MembershipOptions {
+): Omit<MembershipOptions, 'metadataMaxAgeMs' | 'requestTimeoutMs' | 'lane'> {
   const names = options.assignors ?? defaultAssignors
   return {
     groupId: options.groupId!,
@@ -102,7 +134,6 @@ function membershipOptions<K, V>(
       const known = assignors.map(each => each.name).join(', ')
       throw new ConsumerStateError('BAD_OPTION', `no assignor ${name}: there are ${known}`)
     }),
-    metadataMaxAgeMs,
     topics: () => subscription.topics(),
   }
 }
@@ -120,96 +151,4 @@ function offsetsOf(cluster: Cluster, groupId: string): Group {
     committed: partitions => committedOffsets(cluster, groupId, partitions),
     async leave() {},
   }
-}
-
-class ClusterBrokers implements Brokers {
-  readonly #io: Io
-  readonly #cluster: Cluster
-  readonly #clientId: string
-  readonly #requestTimeoutMs: number
-  readonly #lanes = new Map<string, Promise<Connection>>()
-  readonly #addresses = new Map<number, Address>()
-  readonly #topicIds = new Map<string, string>()
-
-  constructor(io: Io, cluster: Cluster, clientId: string, requestTimeoutMs: number) {
-    this.#io = io
-    this.#cluster = cluster
-    this.#clientId = clientId
-    this.#requestTimeoutMs = requestTimeoutMs
-  }
-
-  async partitions(topic: string) {
-    const { brokers, topics } = await this.#cluster.metadata([topic])
-    for (const each of brokers) this.#addresses.set(each.nodeId, each)
-    const found = topics[0]!
-    this.#topicIds.set(topic, found.topicId)
-    return found.partitions.map(each => ({ ...each, partition: each.partitionIndex }))
-  }
-
-  topicId(topic: string): string | undefined {
-    return this.#topicIds.get(topic)
-  }
-
-  invalidate(): void {}
-
-  onMetadata(): () => void {
-    return () => {}
-  }
-
-  async connection(brokerId: number, lane = '', deadlineMs?: number): Promise<Connection> {
-    const key = `${brokerId} ${lane}`
-    const open = await this.#lanes.get(key)?.catch(() => undefined)
-    if (open !== undefined && open.failure === undefined) return open
-    const address = this.#addresses.get(brokerId)
-    if (address === undefined) throw new KafkaError('BROKER_NOT_AVAILABLE')
-    const opening = Connection.open(this.#io, {
-      host: address.host,
-      port: address.port,
-      clientId: this.#clientId,
-      deadlineMs: deadlineMs ?? this.#io.clock.monotonicMs() + this.#requestTimeoutMs,
-    })
-    this.#lanes.set(key, opening)
-    return await opening
-  }
-
-  nextBackoffMs(attempt: number): number {
-    return (
-      Math.min(1_000, 20 * 2 ** Math.min(attempt, 10)) * (0.5 + this.#io.random.u32() / 2 ** 33)
-    )
-  }
-
-  callBroker: Brokers['callBroker'] = (id, request, response, body) =>
-    this.#cluster.callBroker(id, request, response, body)
-
-  listOffsets: Brokers['listOffsets'] = (queries, options) =>
-    this.#cluster.listOffsets(queries, options)
-
-  close(): void {
-    for (const opening of this.#lanes.values()) {
-      opening.then(
-        connection => connection.close(),
-        () => {},
-      )
-    }
-  }
-}
-
-async function topicsOf(cluster: Cluster, names: readonly string[] | undefined) {
-  const { topics } = await cluster.metadata(names)
-  return topics
-    .filter(({ errorCode, name }) => errorCode === 0 && name !== null)
-    .map(({ name, partitions, isInternal }) => ({
-      name: name!,
-      partitions: partitions.length,
-      isInternal,
-    }))
-}
-
-function addresses(bootstrap: string | readonly string[]): Address[] {
-  const list = typeof bootstrap === 'string' ? bootstrap.split(',') : bootstrap
-  return list.map(each => {
-    const match = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d+))?$/u.exec(each.trim())
-    if (match === null) throw new ConnectionError('REFUSED', `${each} is no host:port`)
-    return { host: match[1] ?? match[2]!, port: Number(match[3] ?? 9092) }
-  })
 }

@@ -160,7 +160,6 @@ function inWorld(
     const membership = new Membership(
       io,
       cluster,
-      new Cluster(io, { bootstrap, timeoutMs: 330_000 }),
       {
         groupId,
         groupInstanceId: options.instanceId ?? null,
@@ -170,6 +169,8 @@ function inWorld(
         rack: null,
         assignors: [options.assignor ?? cooperativeSticky],
         metadataMaxAgeMs: 5_000,
+        requestTimeoutMs: 30_000,
+        lane: 'group-1',
         topics: async () => subscribed,
       },
       {

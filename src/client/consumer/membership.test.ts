@@ -7,7 +7,7 @@ import { World } from '../../sim/world.ts'
 import { Cluster } from '../cluster.ts'
 import { Consumer } from '../consumer.ts'
 import { createTopics } from '../topics.ts'
-import type { ConsumerOptions, TopicPartition } from './options.ts'
+import type { ConsumerSettings, TopicPartition } from './options.ts'
 
 const host = 'broker'
 const port = 9092
@@ -63,7 +63,7 @@ class Reader {
   /** When the loop has ended. */
   readonly ended: Promise<void>
 
-  constructor(world: World, machine: string, options: Partial<ConsumerOptions> = {}) {
+  constructor(world: World, machine: string, options: Partial<ConsumerSettings> = {}) {
     this.consumer = new Consumer({
       bootstrap: `${host}:${port}`,
       io: world.io(machine),

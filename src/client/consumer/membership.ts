@@ -4,8 +4,7 @@
  * One loop joins and waits, one chain of timers heartbeats beside it; so a member stays alive while
  * user code finishes its work before a revocation, which the broker waits for up to the rebalance
  * time-out. Requests that a broker holds until other members have come (JoinGroup, SyncGroup) go over
- * connections of their own: a broker answers a connection in order, and heartbeats and commits behind
- * them would wait as long.
+ * a lane of their own (see connections.ts), so that no heartbeat or commit waits behind them.
  *
  * With an eager assignor a member gives up all it has before it joins; when all its assignors are
  * cooperative it keeps it, gives up what the leader wants for others, and joins again (KIP-429).
@@ -26,7 +25,7 @@ import { joinGroupRequest, joinGroupResponse } from '../../protocol/messages/joi
 import { leaveGroupRequest, leaveGroupResponse } from '../../protocol/messages/leave-group.ts'
 import { syncGroupRequest, syncGroupResponse } from '../../protocol/messages/sync-group.ts'
 import type { Incoming } from '../../protocol/schema.ts'
-import { type Cluster, refused } from '../cluster.ts'
+import { type Cluster, type LaneOptions, refused } from '../cluster.ts'
 import { ConnectionError } from '../connection.ts'
 import { alterOffsets } from '../groups.ts'
 import type { Assignor, PartitionCounts } from './assignors/assignor.ts'
@@ -48,6 +47,10 @@ export interface MembershipOptions {
   readonly assignors: readonly Assignor[]
   /** How often the leader looks whether topics of the group have other partitions. */
   readonly metadataMaxAgeMs: number
+  /** For a broker to answer, beside the rebalance time-out where it holds the request. */
+  readonly requestTimeoutMs: number
+  /** The lane of requests that are held. */
+  readonly lane: string
   /** The topics subscribed to, as they are now. */
   topics(): Promise<PartitionCounts>
 }
@@ -71,8 +74,6 @@ const pauseMs = 500
 export class Membership implements Group {
   readonly #io: Io
   readonly #cluster: Cluster
-  /** For requests that are held. */
-  readonly #patient: Cluster
   readonly #options: MembershipOptions
   readonly #handlers: GroupHandlers
   readonly #isCooperative: boolean
@@ -99,21 +100,19 @@ export class Membership implements Group {
   /** Of the leader, for topics that change. */
   #look: Timer | undefined
   #wake = Promise.withResolvers<void>()
+  /** Of requests that are held, when it leaves. */
+  readonly #stopHeld = new AbortController()
+  readonly #held: LaneOptions
   #leaving: Promise<void> | undefined
   #running: Promise<void> | undefined
 
-  /** `patient`: a client of its own whose calls may take longer than the rebalance time-out. */
-  constructor(
-    io: Io,
-    cluster: Cluster,
-    patient: Cluster,
-    options: MembershipOptions,
-    handlers: GroupHandlers,
-  ) {
+  constructor(io: Io, cluster: Cluster, options: MembershipOptions, handlers: GroupHandlers) {
     this.#io = io
     this.#cluster = cluster
-    this.#patient = patient
     this.#options = options
+    const { lane, rebalanceTimeoutMs, requestTimeoutMs } = options
+    const timeoutMs = rebalanceTimeoutMs + requestTimeoutMs
+    this.#held = { lane, timeoutMs, signal: this.#stopHeld.signal }
     this.#handlers = handlers
     this.#isCooperative = options.assignors.every(({ isCooperative }) => isCooperative)
   }
@@ -184,7 +183,8 @@ export class Membership implements Group {
   async #leave(): Promise<void> {
     this.#stop()
     this.#wake.resolve()
-    this.#patient.close()
+    this.#stopHeld.abort()
+    this.#cluster.closeLane(this.#options.lane)
     const { groupId, groupInstanceId } = this.#options
     const memberId = this.#memberId
     if (memberId === '' || groupInstanceId !== null) return
@@ -261,7 +261,7 @@ export class Membership implements Group {
   async #ask(): Promise<JoinAnswer | undefined> {
     const { groupId, groupInstanceId, assignors } = this.#options
     const { sessionTimeoutMs, rebalanceTimeoutMs } = this.#options
-    const answer = await this.#patient.callCoordinator(
+    const answer = await this.#cluster.callCoordinator(
       groupId,
       joinGroupRequest,
       joinGroupResponse,
@@ -279,6 +279,7 @@ export class Membership implements Group {
         reason: this.#reason,
       },
       whenMoved,
+      this.#held,
     )
     switch (errorName(answer.errorCode)) {
       case 'NONE':
@@ -309,7 +310,7 @@ export class Membership implements Group {
   async #sync(joined: JoinAnswer): Promise<readonly TopicPartition[] | undefined> {
     const { groupId, groupInstanceId } = this.#options
     const assignments = this.#isLeader && !joined.skipAssignment ? await this.#dealOut(joined) : []
-    const answer = await this.#patient.callCoordinator(
+    const answer = await this.#cluster.callCoordinator(
       groupId,
       syncGroupRequest,
       syncGroupResponse,
@@ -323,6 +324,7 @@ export class Membership implements Group {
         assignments,
       },
       whenMoved,
+      this.#held,
     )
     if (answer.errorCode !== 0) return this.#refused(answer.errorCode, 'SyncGroup')
     return assignedIn(answer.assignment)

@@ -1,5 +1,5 @@
 /** What a consumer is told, and what it tells: the types of its public face. */
-import type { Io } from '../../io/io.ts'
+import type { Connecting } from '../connected.ts'
 import type { Decode } from './decoding.ts'
 import type { DamagedBatchError, DecodeError } from './errors.ts'
 import type { Bytes, Message } from './message.ts'
@@ -146,19 +146,14 @@ export interface PartitionLag extends TopicPartition {
   readonly lag: number
 }
 
-export interface ConnectionOptions {
-  readonly bootstrap: string | readonly string[]
-  readonly clientId?: string
-  readonly requestTimeoutMs?: number
-  readonly io?: Io
-}
-
-/** Either `topics` or an `assignment`. */
-export interface ConsumerOptions<K = Bytes, V = Bytes>
-  extends ConnectionOptions,
-    GroupOptions,
+/** What and how to read: either `topics` or an `assignment`. */
+export interface ConsumerSettings<K = Bytes, V = Bytes>
+  extends GroupOptions,
     ReadingOptions,
     HandlingOptions<K, V> {}
+
+/** All that a consumer is made from: settings, and a `client` or how to connect. */
+export type ConsumerOptions<K = Bytes, V = Bytes> = Connecting & ConsumerSettings<K, V>
 
 /** Messages of one partition, in order; at least one. */
 export interface MessageBatch<K = Bytes, V = Bytes> extends TopicPartition {

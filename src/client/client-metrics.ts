@@ -1,0 +1,150 @@
+/**
+ * What a client counts: for each broker its requests, errors, bytes and latencies. Counting costs a
+ * few additions a request; reading makes plain objects.
+ */
+import type { Address } from './cluster.ts'
+import type { ConnectionWatch } from './connection.ts'
+import type { ConsumerMetrics } from './consumer/options.ts'
+import { eventChannel } from './diagnostics.ts'
+import type { ProducerMetrics } from './producer/options.ts'
+
+/** How long requests took. */
+export interface LatencyMetrics {
+  readonly count: number
+  readonly sumMs: number
+  readonly maxMs: number
+  /** Requests that took at most `atMostMs`, and more than the bucket before; the last is Infinity. */
+  readonly buckets: readonly { readonly atMostMs: number; readonly count: number }[]
+}
+
+/** Of one address; requests held on purpose (in lanes of their own) have latencies of their own. */
+export interface BrokerMetrics extends Address {
+  /** Open now. */
+  readonly connections: number
+  /** Opened since the beginning, and attempts that failed. */
+  readonly connects: number
+  readonly failedConnects: number
+  /** Answered, and lost: with their connection, or past their time. */
+  readonly requests: number
+  readonly failedRequests: number
+  readonly requestBytes: number
+  readonly responseBytes: number
+  readonly latency: LatencyMetrics
+  /** Fetch, JoinGroup, SyncGroup: a broker answers them when there is something to say. */
+  readonly heldLatency: LatencyMetrics
+}
+
+export interface ClientMetrics {
+  readonly brokers: readonly BrokerMetrics[]
+  /** Of those that share this client and are open. */
+  readonly producers: readonly ProducerMetrics[]
+  readonly consumers: readonly ConsumerMetrics[]
+}
+
+const boundsMs = [0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, Infinity]
+/** Addresses counted apart; brokers that move on and on must not take memory on and on. */
+const maxBrokers = 1_000
+
+const connectChannel = eventChannel('ottla:client:connect')
+const disconnectChannel = eventChannel('ottla:client:disconnect')
+const requestChannel = eventChannel('ottla:client:request')
+
+class Latency {
+  #count = 0
+  #sumMs = 0
+  #maxMs = 0
+  readonly #counts = boundsMs.map(() => 0)
+
+  add(tookMs: number): void {
+    this.#count++
+    this.#sumMs += tookMs
+    if (tookMs > this.#maxMs) this.#maxMs = tookMs
+    let at = 0
+    while (tookMs > boundsMs[at]!) at++
+    this.#counts[at]!++
+  }
+
+  read(): LatencyMetrics {
+    return {
+      count: this.#count,
+      sumMs: this.#sumMs,
+      maxMs: this.#maxMs,
+      buckets: boundsMs.map((atMostMs, at) => ({ atMostMs, count: this.#counts[at]! })),
+    }
+  }
+}
+
+class BrokerCounts {
+  connections = 0
+  connects = 0
+  failedConnects = 0
+  requests = 0
+  failedRequests = 0
+  requestBytes = 0
+  responseBytes = 0
+  readonly latency = new Latency()
+  readonly heldLatency = new Latency()
+}
+
+/** Counts for one client, and publishes what its connections do. */
+export class Counting {
+  readonly #clientId: string
+  readonly #brokers = new Map<string, { address: Address; counts: BrokerCounts }>()
+
+  constructor(clientId: string) {
+    this.#clientId = clientId
+  }
+
+  /** Watches one connection. */
+  watch({ host, port }: Address, lane: string): ConnectionWatch {
+    const counts = this.#countsOf({ host, port })
+    const latency = lane === '' ? counts.latency : counts.heldLatency
+    const where = { clientId: this.#clientId, host, port, lane }
+    return {
+      opened(tookMs, error) {
+        if (error === undefined) counts.connects++
+        else counts.failedConnects++
+        if (error === undefined) counts.connections++
+        if (connectChannel.hasSubscribers) connectChannel.publish({ ...where, tookMs, error })
+      },
+      answered({ request, version, requestBytes }, responseBytes, tookMs, error) {
+        counts.requestBytes += requestBytes
+        counts.responseBytes += responseBytes
+        if (error === undefined) counts.requests++
+        else counts.failedRequests++
+        if (error === undefined) latency.add(tookMs)
+        if (!requestChannel.hasSubscribers) return
+        const api = request.replace(/Request$/, '')
+        const sizes = { requestBytes, responseBytes }
+        requestChannel.publish({ ...where, api, version, ...sizes, tookMs, error })
+      },
+      closed(error) {
+        counts.connections--
+        if (disconnectChannel.hasSubscribers) disconnectChannel.publish({ ...where, error })
+      },
+    }
+  }
+
+  /** By address, in the order of their first connection. */
+  read(): readonly BrokerMetrics[] {
+    return [...this.#brokers.values()].map(({ address, counts }) => ({
+      ...address,
+      ...counts,
+      latency: counts.latency.read(),
+      heldLatency: counts.heldLatency.read(),
+    }))
+  }
+
+  #countsOf(address: Address): BrokerCounts {
+    const key = `${address.host} ${address.port}`
+    const known = this.#brokers.get(key)
+    if (known !== undefined) return known.counts
+    if (this.#brokers.size >= maxBrokers) {
+      const [oldest] = this.#brokers.keys()
+      this.#brokers.delete(oldest!)
+    }
+    const counts = new BrokerCounts()
+    this.#brokers.set(key, { address, counts })
+    return counts
+  }
+}
