@@ -106,6 +106,11 @@ export class Consumer<K = Bytes, V = Bytes>
     }
   }
 
+  /** Who it is in its group; undefined without a group. Before it has joined its id is ''. */
+  member(): { readonly memberId: string; readonly generationId: number } | undefined {
+    return this.#core.group?.member
+  }
+
   /** The partitions that are this consumer's now. */
   assignment(): readonly TopicPartition[] {
     return [...this.#core.partitions.values()].map(placeOf)
@@ -327,6 +332,7 @@ export class Consumer<K = Bytes, V = Bytes>
         counts.rebalances++
         home.tell('ottla:consumer:assigned', { partitions, ...this.#core.group?.member })
       },
+      beat: () => home.tell('ottla:consumer:heartbeat', { ...this.#core.group?.member }),
       revoked: partitions => home.tell('ottla:consumer:revoked', { partitions }),
       lost: partitions => home.tell('ottla:consumer:lost', { partitions }),
       committed(offsets) {

@@ -81,6 +81,11 @@ export interface DiagnosticEvents {
     readonly memberId?: string
     readonly generationId?: number
   }
+  /** The coordinator has answered a heartbeat of this member. */
+  'ottla:consumer:heartbeat': ConsumerEvent & {
+    readonly memberId?: string
+    readonly generationId?: number
+  }
   /** Partitions given up, their work finished and committed. */
   'ottla:consumer:revoked': PartitionsEvent
   /** Partitions that went to others before their work was finished. */

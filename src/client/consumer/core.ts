@@ -46,6 +46,8 @@ export interface GroupHandlers {
   revoke(partitions: readonly TopicPartition[], signal: AbortSignal): Promise<void>
   lost(partitions: readonly TopicPartition[]): void
   error(error: unknown): void
+  /** The coordinator has answered a heartbeat: all is well. */
+  beat?(): void
 }
 
 /** What the consumer has to say to those who watch. */
@@ -57,6 +59,7 @@ export interface ConsumerNotices {
   commitFailed(error: unknown): void
   standstill(standstill: Standstill): void
   warn(message: string): void
+  beat?(): void
 }
 
 export interface CoreOptions {
@@ -122,6 +125,7 @@ export class ConsumerCore implements Supply {
       revoke: (partitions, signal) => this.#revoke(partitions, signal),
       lost: partitions => this.#lose(partitions),
       error: error => this.#delivery.end(error),
+      beat: () => notices.beat?.(),
     })
     this.#committer = new Committer(io.clock, this.group, this.partitions, {
       committed: offsets => notices.committed(offsets),

@@ -4,7 +4,7 @@ import type { Cluster } from '../cluster.ts'
 import { type Connected, type Connecting, connectedBy, type Dependent } from '../connected.ts'
 import { type DiagnosticEvents, eventChannel } from '../diagnostics.ts'
 import { alterOffsets } from '../groups.ts'
-import type { Assignor } from './assignors/assignor.ts'
+import type { Assignor, OwnAssignor } from './assignors/assignor.ts'
 import { range } from './assignors/range.ts'
 import { roundRobin } from './assignors/round-robin.ts'
 import { cooperativeSticky, sticky } from './assignors/sticky.ts'
@@ -128,7 +128,8 @@ function membershipOptions(
     rebalanceTimeoutMs: options.rebalanceTimeoutMs ?? 300_000,
     heartbeatIntervalMs: options.heartbeatIntervalMs ?? 3_000,
     rack: options.rack ?? null,
-    assignors: names.map(name => {
+    assignors: names.map((name): OwnAssignor => {
+      if (typeof name === 'object') return name
       const assignor = assignors.find(each => each.name === name)
       if (assignor !== undefined) return assignor
       const known = assignors.map(each => each.name).join(', ')

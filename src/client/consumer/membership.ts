@@ -28,7 +28,7 @@ import type { Incoming } from '../../protocol/schema.ts'
 import { type Cluster, type LaneOptions, refused } from '../cluster.ts'
 import { ConnectionError } from '../connection.ts'
 import { alterOffsets } from '../groups.ts'
-import type { Assignor, PartitionCounts } from './assignors/assignor.ts'
+import type { OwnAssignor, PartitionCounts } from './assignors/assignor.ts'
 import { committedOffsets } from './commits.ts'
 import { keyOf } from './committer.ts'
 import type { Group, GroupHandlers } from './core.ts'
@@ -44,7 +44,7 @@ export interface MembershipOptions {
   readonly heartbeatIntervalMs: number
   readonly rack: string | null
   /** In order of preference; at least one. */
-  readonly assignors: readonly Assignor[]
+  readonly assignors: readonly OwnAssignor[]
   /** How often the leader looks whether topics of the group have other partitions. */
   readonly metadataMaxAgeMs: number
   /** For a broker to answer, beside the rebalance time-out where it holds the request. */
@@ -296,7 +296,7 @@ export class Membership implements Group {
     }
   }
 
-  #bringing(assignor: Assignor): Uint8Array {
+  #bringing(assignor: OwnAssignor): Uint8Array {
     const owned = this.#isCooperative ? this.#owned : []
     return subscriptionBytes({
       topics: this.#topics,
@@ -343,7 +343,8 @@ export class Membership implements Group {
     // As they are now: others have been waited for since this member asked.
     const counts = await this.#counts([...new Set(members.flatMap(({ topics }) => topics))])
     this.#lookLater(counts)
-    return [...assignor.assign(members, counts)].map(([memberId, partitions]) => ({
+    const dealt = await assignor.assign(members, counts)
+    return [...dealt].map(([memberId, partitions]) => ({
       memberId,
       assignment: assignmentBytes(partitions),
     }))
@@ -455,7 +456,10 @@ export class Membership implements Group {
         whenMoved,
       )
       .then(
-        ({ errorCode }) => this.#onBeat(errorCode, generationId),
+        ({ errorCode }) => {
+          if (errorCode === 0) this.#handlers.beat?.()
+          this.#onBeat(errorCode, generationId)
+        },
         () => this.#onBeat(0, generationId), // No answer: the next one will tell.
       )
   }

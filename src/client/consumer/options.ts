@@ -1,5 +1,6 @@
 /** What a consumer is told, and what it tells: the types of its public face. */
 import type { Connecting } from '../connected.ts'
+import type { OwnAssignor } from './assignors/assignor.ts'
 import type { Decode } from './decoding.ts'
 import type { DamagedBatchError, DecodeError } from './errors.ts'
 import type { Bytes, Message } from './message.ts'
@@ -112,9 +113,10 @@ export interface GroupOptions {
   readonly groupInstanceId?: string
   /**
    * How the group shares out partitions, in order of preference; it uses one that all members know.
+   * An assignor of one's own is one more object.
    * Default range, cooperative-sticky: as the Java client, so that both share a group.
    */
-  readonly assignors?: readonly AssignorName[]
+  readonly assignors?: readonly (AssignorName | OwnAssignor)[]
   /** Default 45,000. */
   readonly sessionTimeoutMs?: number
   /** How long a rebalance waits for work to be finished. Default 300,000. */

@@ -34,6 +34,14 @@ export interface Assignor {
   assign(members: readonly AssignableMember[], counts: PartitionCounts): Assignment
 }
 
+/** An assignor of one's own: what it answers may take time. */
+export interface OwnAssignor extends Omit<Assignor, 'assign'> {
+  assign(
+    members: readonly AssignableMember[],
+    counts: PartitionCounts,
+  ): Assignment | Promise<Assignment>
+}
+
 /** Nothing yet for anybody. */
 export function nothingFor(members: readonly AssignableMember[]): Assignment {
   return new Map(members.map(({ memberId }) => [memberId, []]))
