@@ -5,6 +5,46 @@ export {
   type BrokerOptions,
   type TopicOptions,
 } from './broker/broker.ts'
+export type {
+  AdminCallOptions,
+  ApiVersion,
+  BrokerDescription,
+  BrokerVersions,
+  ClusterDescription,
+  ConfigChanges,
+  ConfigEntry,
+  ConfigResource,
+  ConfigSource,
+  ConfigSynonym,
+  Configs,
+  ConfigType,
+  ConfigValue,
+  CreatedTopic,
+  DescribeConfigsOptions,
+  FeatureVersions,
+  GroupDescription,
+  GroupListing,
+  GroupMemberDescription,
+  GroupOffset,
+  ListedOffset,
+  ListGroupsOptions,
+  ListOffsetsOptions,
+  LogDirDescription,
+  MemberName,
+  MemberToRemove,
+  NewPartitions,
+  NewTopic,
+  OffsetQuery,
+  OffsetSpec,
+  PartitionDescription,
+  RecordsToDelete,
+  ReplicaDescription,
+  TopicDescription,
+  TopicListing,
+  ValidateOptions,
+} from './client/admin/options.ts'
+export { type Outcome, orThrow, type Success } from './client/admin/outcome.ts'
+export { Admin } from './client/admin.ts'
 export { OptionError } from './client/bootstrap.ts'
 export { Client } from './client/client.ts'
 export type { BrokerMetrics, ClientMetrics, LatencyMetrics } from './client/client-metrics.ts'
