@@ -8,6 +8,7 @@ import { ConnectionError } from './connection.ts'
 import type { ConsumerMetrics } from './consumer/options.ts'
 import { defaultLogger, type Logger, reportOf } from './logger.ts'
 import type { ProducerMetrics } from './producer/options.ts'
+import { Telemetry } from './telemetry.ts'
 
 /** How a cluster is reached. */
 export interface ClientOptions {
@@ -27,6 +28,11 @@ export interface ClientOptions {
   readonly metadataMaxAgeMs?: number
   /** Who hears of what people should know. Default: warnings go the way of Node's own warnings. */
   readonly logger?: Logger
+  /**
+   * Whether records and `run` are traced by OpenTelemetry, when the program has registered an SDK.
+   * Default true.
+   */
+  readonly telemetry?: boolean
   /** The outside world. Default: this machine's. */
   readonly io?: Io
 }
@@ -48,6 +54,7 @@ export class Connected {
   readonly cluster: Cluster
   readonly logger: Logger
   readonly counting: Counting
+  readonly telemetry: Telemetry
   readonly requestTimeoutMs: number
   readonly metadataMaxAgeMs: number
   /** Of `cluster`; for another one to the same brokers. */
@@ -63,6 +70,7 @@ export class Connected {
     this.io = ioOf(options, logger)
     this.logger = logger
     this.counting = new Counting(clientId)
+    this.telemetry = new Telemetry(options.telemetry ?? true, clientId, this.io.report)
     this.requestTimeoutMs = milliseconds(options, 'requestTimeoutMs', 30_000)
     this.metadataMaxAgeMs = milliseconds(options, 'metadataMaxAgeMs', 300_000)
     this.clusterOptions = {

@@ -38,6 +38,7 @@ export class Consumer<K = Bytes, V = Bytes>
 {
   readonly #home: ConsumerHome
   readonly #core: ConsumerCore
+  readonly #groupId: string | undefined
   readonly #readCommitted: boolean
   readonly #counts = { batches: 0, skipped: 0, commits: 0, failedCommits: 0, rebalances: 0 }
   #isIterated = false
@@ -46,6 +47,7 @@ export class Consumer<K = Bytes, V = Bytes>
   constructor(options: ConsumerOptions<K, V>) {
     check(options)
     this.#home = new ConsumerHome(options)
+    this.#groupId = options.groupId
     this.#readCommitted = options.isolation === 'read_committed'
     this.#core = this.#coreOf(options)
     this.#home.join({
@@ -265,12 +267,22 @@ export class Consumer<K = Bytes, V = Bytes>
   }
 
   #workOf(options: RunOptions<K, V>): Work {
+    const { telemetry } = this.#home.connected
     if ('each' in options) {
       const { each } = options
-      return messageWork((message, context) => each(message as Message<K, V>, context))
+      return messageWork((stored, context) => {
+        const message = stored as Message<K, V>
+        const tracing = telemetry.current
+        if (tracing === undefined) return each(message, context)
+        return tracing.process(message, this.#groupId, () => each(message, context))
+      })
     }
     return async (unit, context) => {
-      await options.eachBatch(this.#batchOf(unit), context)
+      const batch = this.#batchOf(unit)
+      const work = () => options.eachBatch(batch, context)
+      const tracing = telemetry.current
+      if (tracing === undefined) await work()
+      else await tracing.processBatch(batch.messages, this.#groupId, work)
       unit.done = unit.handed
     }
   }
