@@ -50,7 +50,7 @@ export { Client } from './client/client.ts'
 export type { BrokerMetrics, ClientMetrics, LatencyMetrics } from './client/client-metrics.ts'
 export type { ClientOptions, Connecting } from './client/connected.ts'
 export { ConnectionError } from './client/connection.ts'
-export type { Decode } from './client/consumer/decoding.ts'
+export type { Decode, DecodeContext, Decoder } from './client/consumer/decoding.ts'
 export {
   type ConsumerError,
   ConsumerStateError,

@@ -4,7 +4,6 @@ import { nodeIo } from '../io/node.ts'
 import { bootstrapAddresses, OptionError } from './bootstrap.ts'
 import { type ClientMetrics, Counting } from './client-metrics.ts'
 import { Cluster, type ClusterOptions } from './cluster.ts'
-import { ConnectionError } from './connection.ts'
 import type { ConsumerMetrics } from './consumer/options.ts'
 import { defaultLogger, type Logger, reportOf } from './logger.ts'
 import type { ProducerMetrics } from './producer/options.ts'
@@ -116,20 +115,13 @@ export class Connected {
   }
 }
 
-/**
- * What `options` lead to, and whether the caller has to close it. Throws OptionError, and
- * ConnectionError CLOSED for a client that was closed.
- */
+/** What `options` lead to, and whether the caller has to close it. Throws OptionError. */
 export function connectedBy(options: Connecting): { connected: Connected; isOwn: boolean } {
   if (options.client === undefined) return { connected: new Connected(options), isOwn: true }
   if ('bootstrap' in options) {
     throw new OptionError('client', 'give a client or bootstrap, not both')
   }
-  const { connected } = options.client
-  if (connected.isClosed) {
-    throw new ConnectionError('CLOSED', 'the client was closed: make another')
-  }
-  return { connected, isOwn: false }
+  return { connected: options.client.connected, isOwn: false }
 }
 
 /** A logger of one's own is told what would go to the report of `io`. */

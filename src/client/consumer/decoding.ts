@@ -1,4 +1,5 @@
 /** From stored bytes to what the user asked for: deserializers, interceptors, and who decides on failures. */
+import { type StandardSchema, serializers } from '../serializers.ts'
 import { type DamagedBatchError, DecodeError } from './errors.ts'
 import { type Bytes, Message, type MessageHeaders } from './message.ts'
 import type { ConsumerInterceptor, OnDecodeError } from './options.ts'
@@ -12,9 +13,31 @@ export interface DecodeContext {
 /** Makes a key or a value of stored bytes; throws to refuse them. */
 export type Decode<T> = (bytes: Bytes, context: DecodeContext) => T
 
+/**
+ * How keys or values are read: a function, an object that deserializes (such as those of `serializers`),
+ * or a Standard Schema (Zod, Valibot, ArkType …), which stands for JSON that it validates. What is
+ * stored as null is null to each of them: let a schema allow it where there may be none.
+ */
+export type Decoder<T> =
+  | Decode<T>
+  | { deserialize(this: void, bytes: Bytes): T }
+  | StandardSchema<unknown, T>
+
+const storedNull = Buffer.from('null')
+
+/** The function that a decoder stands for. */
+export function decodeOf<T>(decoder: Decoder<T>): Decode<T> {
+  // A schema may be a function too (ArkType's are).
+  if ('~standard' in decoder) {
+    const { deserialize } = serializers.json(decoder)
+    return bytes => deserialize(bytes ?? storedNull) as T
+  }
+  return typeof decoder === 'function' ? decoder : decoder.deserialize
+}
+
 export interface DecodingOptions<K, V> {
-  readonly key: Decode<K> | undefined
-  readonly value: Decode<V> | undefined
+  readonly key: Decoder<K> | undefined
+  readonly value: Decoder<V> | undefined
   readonly interceptors: readonly ConsumerInterceptor<K, V>[]
   readonly onDecodeError: OnDecodeError
   /** Told of each message or batch that is skipped. */
@@ -23,18 +46,24 @@ export interface DecodingOptions<K, V> {
 
 export class Decoding<K, V> {
   readonly #options: DecodingOptions<K, V>
+  readonly #key: Decode<K> | undefined
+  readonly #value: Decode<V> | undefined
   readonly #isPlain: boolean
 
   constructor(options: DecodingOptions<K, V>) {
     this.#options = options
     const { key, value, interceptors } = options
+    this.#key = key && decodeOf(key)
+    this.#value = value && decodeOf(value)
     this.#isPlain = key === undefined && value === undefined && interceptors.length === 0
   }
 
   /** Undefined: it is skipped. Throws DecodeError, or what an interceptor throws. */
   decode(stored: Message): Message<unknown, unknown> | undefined {
     if (this.#isPlain) return stored
-    const { key, value, interceptors } = this.#options
+    const { interceptors } = this.#options
+    const key = this.#key
+    const value = this.#value
     let message: Message<unknown, unknown>
     try {
       message = new Message<unknown, unknown>(

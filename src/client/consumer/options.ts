@@ -1,7 +1,7 @@
 /** What a consumer is told, and what it tells: the types of its public face. */
 import type { Connecting } from '../connected.ts'
 import type { OwnAssignor } from './assignors/assignor.ts'
-import type { Decode } from './decoding.ts'
+import type { Decoder } from './decoding.ts'
 import type { DamagedBatchError, DecodeError } from './errors.ts'
 import type { Bytes, Message } from './message.ts'
 
@@ -85,8 +85,8 @@ export interface ReadingOptions {
 
 export interface HandlingOptions<K, V> {
   /** Make keys and values of what is stored; by default they stay bytes. */
-  readonly key?: Decode<K>
-  readonly value?: Decode<V>
+  readonly key?: Decoder<K>
+  readonly value?: Decoder<V>
   /** Default 'throw': a message that does not decode ends the loop with DecodeError. */
   readonly onDecodeError?: OnDecodeError
   readonly interceptors?: readonly ConsumerInterceptor<K, V>[]
