@@ -90,4 +90,38 @@ export type {
   PartitionsEvent,
 } from './client/diagnostics.ts'
 export type { LogFields, Logger } from './client/logger.ts'
+export {
+  DeliveryTimeoutError,
+  ProducerStateError,
+  SendError,
+  SerializationError,
+} from './client/producer/errors.ts'
+export type {
+  BatchingOptions,
+  DeliveryOptions,
+  HeaderValue,
+  PartitionChoice,
+  Partitioner,
+  ProducerInterceptor,
+  ProducerMetrics,
+  ProducerOptions,
+  ProducerRecord,
+  ProducerSettings,
+  RecordMetadata,
+  RecordToPlace,
+  SendOptions,
+} from './client/producer/options.ts'
+export { Producer } from './client/producer.ts'
+export {
+  type Deserializer,
+  type Payload,
+  type SchemaIssue,
+  type SchemaResult,
+  type SchemaSerde,
+  type Serde,
+  type Serializer,
+  type StandardSchema,
+  serializers,
+  ValidationError,
+} from './client/serializers.ts'
 export { type ErrorName, KafkaError } from './protocol/errors.ts'

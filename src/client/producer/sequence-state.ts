@@ -1,0 +1,223 @@
+/**
+ * Which batch of a partition may be sent, and under which sequence. Pure.
+ *
+ * A batch gets producer id, epoch and sequence when it is sent for the first time, and keeps them
+ * however often it is sent again: the leader takes a sequence that it has as stored (KIP-98), and
+ * refuses one that does not follow the last. An *era* is one producer id and epoch of one partition; a new one
+ * begins at sequence 0, and a leader that has seen it refuses all that is late of an older one. No other
+ * producer has our id, and leaders keep epochs by partition, so each partition raises its own.
+ *
+ * 1. Outstanding are the batches with a sequence whose fate is open, oldest first. Up to five are on the
+ *    wire at a time, as many as leaders remember; only one while none of the era was acknowledged,
+ *    for a leader that knows nothing of a producer takes any sequence as the first.
+ * 2. After a failed attempt nothing is sent until all are back from the wire; then the oldest goes, alone,
+ *    until it is acknowledged.
+ * 3. A lost connection, a time-out, and errors that can come after the append leave open whether an
+ *    attempt was stored: the batch *may be stored*. Any other refusal is definite.
+ * 4. A batch that is given up (its time is over, or it is refused for good) is kept while it is on the
+ *    wire, for its answer. When it is certain that it was not stored, the sequence has a gap: what
+ *    comes after it was and will be refused, so none of it is stored, and a new era begins with it, from 0.
+ *    When it may be stored, the sequence goes on behind it, and the next answer tells.
+ * 5. OUT_OF_ORDER_SEQUENCE_NUMBER and the like say nothing of a batch that has outstanding ones before it.
+ *    Of the oldest they say that the leader lacks what went before, and this batch. When no attempt of it may be
+ *    stored, a new era begins with it. Otherwise a late attempt could still be stored under the old
+ *    era: it fails, and its sender is told that it may be stored.
+ * 6. A batch that is cut in two is followed by its parts under the sequences it had.
+ *
+ * Without idempotence there are no sequences, one batch of a partition is on the wire at a time, and
+ * only what is sent again can be stored twice.
+ */
+
+/** What the state keeps with a batch. */
+export interface Sequenced {
+  /** Records in it. */
+  readonly count: number
+  producerId: number
+  producerEpoch: number
+  /** −1: was never sent. */
+  baseSequence: number
+  isOnWire: boolean
+  mayBeStored: boolean
+  /** Its senders were told already. */
+  isGivenUp: boolean
+}
+
+/** How an attempt failed, for the rules above. */
+export type Failure = 'refused' | 'unknown' | 'sequence' | 'fenced'
+
+/** As many batches as leaders remember of a producer. */
+const mostOnWire = 5
+const lastEpoch = 32_767
+const sequences = 2 ** 31
+
+export class SequenceState<B extends Sequenced> {
+  readonly #isIdempotent: boolean
+  readonly #outstanding: B[] = []
+  #onWire = 0
+  #producerId = -1
+  #producerEpoch = -1
+  #nextSequence = 0
+  /** Nothing of the era was acknowledged. */
+  #isFresh = true
+  #isRecovering = false
+  #hasGap = false
+  #wantsId: boolean
+
+  constructor(isIdempotent: boolean) {
+    this.#isIdempotent = isIdempotent
+    this.#wantsId = isIdempotent
+  }
+
+  /** Oldest first. */
+  get outstanding(): readonly B[] {
+    return this.#outstanding
+  }
+
+  get onWire(): number {
+    return this.#onWire
+  }
+
+  /** Nothing goes before `identify`. */
+  get wantsId(): boolean {
+    return this.#wantsId && this.#onWire === 0
+  }
+
+  /** The id that is used up, −1 when there was none. */
+  get producerId(): number {
+    return this.#producerId
+  }
+
+  get producerEpoch(): number {
+    return this.#producerEpoch
+  }
+
+  /** A producer id for a new era; what is outstanding goes with it. */
+  identify(producerId: number, producerEpoch: number): void {
+    this.#wantsId = false
+    this.#producerId = producerId
+    this.#begin(producerEpoch)
+  }
+
+  /** A batch that has to be sent again, 'new': one that was never sent, undefined: nothing may go. */
+  next(): B | 'new' | undefined {
+    if (this.#hasGap && this.#onWire === 0) this.#raiseEpoch()
+    if (this.#hasGap || this.#wantsId) return undefined
+    const isOneAtATime = !this.#isIdempotent || this.#isFresh || this.#isRecovering
+    if (this.#onWire >= (isOneAtATime ? 1 : mostOnWire)) return undefined
+    for (const batch of this.#outstanding) if (!batch.isOnWire) return batch
+    return 'new'
+  }
+
+  /** `next` goes on the wire: what it gave, or a new batch, which gets its sequence here. */
+  sent(batch: B): void {
+    if (batch.baseSequence < 0 && !this.#outstanding.includes(batch)) {
+      this.#sequence(batch)
+      this.#outstanding.push(batch)
+    }
+    batch.isOnWire = true
+    this.#onWire++
+  }
+
+  /** It is stored. */
+  acknowledged(batch: B): void {
+    this.#land(batch)
+    if (batch === this.#outstanding[0]) this.#isRecovering = false
+    this.#remove(batch)
+    this.#isFresh = false
+  }
+
+  /** An attempt failed. 'again': it will be `next`; 'failed': it is not outstanding any more. */
+  attemptFailed(batch: B, failure: Failure): 'again' | 'failed' {
+    this.#land(batch)
+    this.#isRecovering = true
+    if (failure === 'unknown') batch.mayBeStored = true
+    if (batch.isGivenUp) {
+      this.#drop(batch)
+      return 'failed'
+    }
+    const tells = failure === 'sequence' || failure === 'fenced'
+    if (!tells || !this.#isIdempotent || batch !== this.#outstanding[0] || this.#hasGap)
+      return 'again'
+    if (batch.mayBeStored) {
+      this.#remove(batch)
+      return 'failed'
+    }
+    if (failure === 'fenced') this.#wantsId = true
+    else this.#hasGap = true
+    return 'again'
+  }
+
+  /** The answer to an attempt is that it will never be stored, or, with `isUnknown`, that nobody can tell. */
+  refusedForGood(batch: B, isUnknown: boolean): void {
+    this.#land(batch)
+    this.#isRecovering = true
+    if (isUnknown) batch.mayBeStored = true
+    this.#drop(batch)
+  }
+
+  /** Its senders were told that it failed; of a batch without a sequence nobody knows here. */
+  giveUp(batch: B): void {
+    batch.isGivenUp = true
+    if (!batch.isOnWire && this.#outstanding.includes(batch)) this.#drop(batch)
+  }
+
+  /** The leader finds it too large: its parts take its place. */
+  cut(batch: B, parts: readonly B[]): void {
+    this.#land(batch)
+    this.#isRecovering = true
+    let sequence = batch.baseSequence
+    for (const part of parts) {
+      part.producerId = batch.producerId
+      part.producerEpoch = batch.producerEpoch
+      part.baseSequence = sequence
+      part.mayBeStored = batch.mayBeStored
+      if (sequence >= 0) sequence = (sequence + part.count) % sequences
+    }
+    this.#outstanding.splice(this.#outstanding.indexOf(batch), 1, ...parts)
+  }
+
+  /** The topic was made anew: its leaders know nothing of what was. */
+  restart(): void {
+    if (this.#isIdempotent && this.#producerId >= 0 && this.#nextSequence > 0) this.#hasGap = true
+  }
+
+  #land(batch: B): void {
+    batch.isOnWire = false
+    this.#onWire--
+  }
+
+  #remove(batch: B): void {
+    this.#outstanding.splice(this.#outstanding.indexOf(batch), 1)
+    if (this.#outstanding.length === 0) this.#isRecovering = false
+  }
+
+  /** Rule 4. */
+  #drop(batch: B): void {
+    this.#remove(batch)
+    if (this.#isIdempotent && !batch.mayBeStored) this.#hasGap = true
+  }
+
+  #raiseEpoch(): void {
+    if (this.#producerEpoch < lastEpoch) this.#begin(this.#producerEpoch + 1)
+    else this.#wantsId = true
+  }
+
+  #begin(producerEpoch: number): void {
+    this.#producerEpoch = producerEpoch
+    this.#nextSequence = 0
+    this.#isFresh = true
+    this.#hasGap = false
+    for (const batch of this.#outstanding) {
+      batch.mayBeStored = false
+      this.#sequence(batch)
+    }
+  }
+
+  #sequence(batch: B): void {
+    if (!this.#isIdempotent) return
+    batch.producerId = this.#producerId
+    batch.producerEpoch = this.#producerEpoch
+    batch.baseSequence = this.#nextSequence
+    this.#nextSequence = (this.#nextSequence + batch.count) % sequences
+  }
+}
