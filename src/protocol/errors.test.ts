@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { errorCode, errorName, errors, KafkaError } from './errors.ts'
+import { type ErrorName, errorCode, errorName, errors, KafkaError } from './errors.ts'
 
 test('names and codes lead to each other, an unknown code to UNKNOWN_SERVER_ERROR', () => {
   for (const [name, { code }] of Object.entries(errors)) assert.equal(errorName(code), name)
@@ -18,4 +18,16 @@ test('a KafkaError tells its sentence or the detail, and has no stack', () => {
   assert.equal(new KafkaError('INVALID_REQUEST', 'why').message, 'why')
   assert.doesNotMatch(plain.stack ?? '', /\n\s+at /)
   assert.equal(Error.stackTraceLimit, limit)
+})
+
+test('every error says what it means, and what to do about it', () => {
+  for (const name of Object.keys(errors) as ErrorName[]) {
+    const { message, advice } = new KafkaError(name)
+    for (const sentence of [message, advice]) {
+      assert.match(sentence, /^\S.{5,}[^.\s]$/, name)
+    }
+  }
+  assert.match(new KafkaError('MESSAGE_TOO_LARGE').advice, /max\.message\.bytes/)
+  assert.match(new KafkaError('FETCH_SESSION_ID_NOT_FOUND').advice, /tries again/)
+  assert.match(new KafkaError('INVALID_VOTER_KEY').advice, /as it is it fails again/)
 })

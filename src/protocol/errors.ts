@@ -1,4 +1,5 @@
 /** The error codes of the protocol, as one table, and the error that carries one. */
+import { adviceFor } from './advice.ts'
 
 interface ErrorEntry {
   readonly code: number
@@ -283,8 +284,10 @@ export function errorName(code: number): ErrorName {
  * captured: that makes it several times cheaper.
  */
 export class KafkaError extends Error {
+  /** The official name. */
   readonly error: ErrorName
   readonly code: number
+  /** The same request may succeed later. */
   readonly retriable: boolean
   /** What the client may be told beyond the code; undefined: nothing. */
   readonly detail: string | undefined
@@ -300,5 +303,10 @@ export class KafkaError extends Error {
     this.code = code
     this.retriable = retriable
     this.detail = detail
+  }
+
+  /** What to do about it, for people. */
+  get advice(): string {
+    return adviceFor(this.error, this.retriable)
   }
 }
