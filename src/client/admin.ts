@@ -265,6 +265,10 @@ export class Admin implements AsyncDisposable {
     this.#calls.add(call)
     try {
       return await work(call)
+    } catch (error) {
+      // When it was ended, that is why, whatever else failed by it.
+      call.throwIfEnded()
+      throw error
     } finally {
       this.#calls.delete(call)
       signal?.removeEventListener('abort', end)

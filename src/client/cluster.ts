@@ -206,7 +206,9 @@ export class Cluster {
     lane = '',
     deadlineMs: number = this.#deadlineMs(),
   ): Promise<Connection> {
-    if (!this.#cache.brokers.has(brokerId)) await this.metadata([])
+    if (!this.#cache.brokers.has(brokerId)) {
+      await this.metadata([], false, { timeoutMs: this.#leftMs(deadlineMs) })
+    }
     const address = this.#cache.brokers.get(brokerId)
     if (address === undefined) {
       throw new KafkaError('BROKER_NOT_AVAILABLE', `there is no broker ${brokerId}`)
@@ -505,7 +507,10 @@ export class Cluster {
     let open = items
     for (let attempt = 0; ; attempt++) {
       const topics = new Set(open.filter(isOld).map(({ topic }) => topic))
-      if (topics.size > 0) await this.metadata([...topics], create, { signal })
+      if (topics.size > 0) {
+        const timeoutMs = this.#leftMs(deadlineMs)
+        await this.metadata([...topics], create, { signal, timeoutMs })
+      }
       const groups = Map.groupBy(open, item => this.#leaderOf(item))
       const sending = [...groups].map(async ([leader, mine]) => {
         const answers = await this.#sendTo(leader, mine, deadlineMs, send)
@@ -652,6 +657,10 @@ export class Cluster {
     return !this.#connections.isClosed
   }
 
+  #leftMs(deadlineMs: number): number {
+    return deadlineMs - this.#io.clock.monotonicMs()
+  }
+
   #deadlineMs(timeoutMs = this.#timeoutMs): number {
     return this.#io.clock.monotonicMs() + timeoutMs
   }
@@ -691,9 +700,7 @@ function demandsMetadata(result: unknown): boolean {
 }
 
 function throwIf(code: number, what: string): void {
-  if (code === 0) return
-  const name = errorName(code)
-  throw new KafkaError(name, `${what}: ${name}, ${errors[name].message}`)
+  if (code !== 0) throw KafkaError.of(errorName(code), what)
 }
 
 /** The error that a code of an answer stands for; undefined for 0. */

@@ -129,10 +129,13 @@ export class AdminCall {
   }
 }
 
-/** It was not done, and would be when it is asked for again. */
+/** What was not done, and would be when it is asked for again. */
+const passing: ReadonlySet<unknown> = new Set([
+  'NOT_CONTROLLER',
+  'THROTTLING_QUOTA_EXCEEDED',
+  'UNKNOWN_TOPIC_ID',
+])
+
 function mayPass(result: unknown): boolean {
-  return (
-    result instanceof KafkaError &&
-    (result.error === 'NOT_CONTROLLER' || result.error === 'THROTTLING_QUOTA_EXCEEDED')
-  )
+  return result instanceof KafkaError && passing.has(result.error)
 }

@@ -11,9 +11,13 @@ import type {
   MemberName,
   MemberToRemove,
 } from './options.ts'
-import { type Outcome, outcome, settleEach, unanswered } from './outcome.ts'
+import { asOutcomes, type Outcome, outcome, settleEach, unanswered } from './outcome.ts'
+
+/** There is nothing more to say. */
+type Done = Record<never, never>
 
 const groupKey = (groupId: string) => ({ groupId })
+const partitionKey = ({ topic, partition }: TopicPartition) => ({ topic, partition })
 
 export async function listGroups(
   call: AdminCall,
@@ -84,7 +88,15 @@ export async function alterGroupOffsets(
   groupId: string,
   offsets: readonly TopicPartitionOffset[],
 ): Promise<Outcome<TopicPartition>[]> {
-  return await partitionsOf(offsets, () => groups.alterOffsets(call.caller, groupId, offsets))
+  // A topic that was made anew has another id than is known: then it is asked for again.
+  const results = await call.settle(offsets, async open => {
+    const ids = await call.caller.topicIds([...new Set(open.map(({ topic }) => topic))])
+    const known = open.filter(({ topic }) => ids.has(topic))
+    const answers = known.length === 0 ? [] : await groups.alterOffsets(call.caller, groupId, known)
+    const refusals = open.filter(({ topic }) => !ids.has(topic)).map(noTopic)
+    return answersTo(open, [...answers, ...refusals])
+  })
+  return asOutcomes(offsets, partitionKey, results)
 }
 
 export async function deleteGroupOffsets(
@@ -92,27 +104,22 @@ export async function deleteGroupOffsets(
   groupId: string,
   partitions: readonly TopicPartition[],
 ): Promise<Outcome<TopicPartition>[]> {
-  return await partitionsOf(partitions, () =>
-    groups.deleteOffsets(call.caller, groupId, partitions),
-  )
+  if (partitions.length === 0) return []
+  const answers = await groups.deleteOffsets(call.caller, groupId, partitions).catch(orRefusal)
+  const results =
+    answers instanceof KafkaError ? partitions.map(() => answers) : answersTo(partitions, answers)
+  return asOutcomes(partitions, partitionKey, results)
 }
 
-/** Outcomes in the order of what was asked; a refusal of the group is that of each partition. */
-async function partitionsOf(
+function answersTo(
   asked: readonly TopicPartition[],
-  ask: () => Promise<groups.PartitionOutcome[]>,
-): Promise<Outcome<TopicPartition>[]> {
-  if (asked.length === 0) return []
+  answers: readonly groups.PartitionOutcome[],
+): (KafkaError | Done)[] {
   const nameOf = ({ topic, partition }: TopicPartition) => `${topic}-${partition}`
-  const answers = await ask().catch(orRefusal)
-  const found =
-    answers instanceof KafkaError ? answers : new Map(answers.map(each => [nameOf(each), each]))
+  const found = new Map(answers.map(each => [nameOf(each), each]))
   return asked.map(each => {
-    const { topic, partition } = each
-    const key = { topic, partition }
-    if (found instanceof KafkaError) return outcome(key, found)
     const answer = found.get(nameOf(each))
-    return outcome(key, answer === undefined ? unanswered(nameOf(each)) : (answer.error ?? {}))
+    return answer === undefined ? unanswered(nameOf(each)) : (answer.error ?? {})
   })
 }
 
@@ -144,6 +151,11 @@ async function allMembers(call: AdminCall, groupId: string): Promise<MemberName[
 
 function nameOf({ memberId = '', groupInstanceId = null }: MemberToRemove): MemberName {
   return { memberId, groupInstanceId }
+}
+
+function noTopic({ topic, partition }: TopicPartition): groups.PartitionOutcome {
+  const error = new KafkaError('UNKNOWN_TOPIC_OR_PARTITION', `there is no topic ${topic}`)
+  return { topic, partition, error }
 }
 
 function noGroup(groupId: string): KafkaError {

@@ -4,7 +4,7 @@ import {
   deleteRecordsRequest,
   deleteRecordsResponse,
 } from '../../protocol/messages/delete-records.ts'
-import type { ClientError } from '../cluster.ts'
+import type { ClientError, OffsetFound } from '../cluster.ts'
 import type { TopicPartition } from '../consumer/options.ts'
 import type { AdminCall } from './call.ts'
 import type {
@@ -31,14 +31,35 @@ export async function listOffsets(
       partition,
       timestamp: timestampOf(at),
     }))
-    const found = await call.cluster.listOffsets(asked, { ...call.options, readCommitted })
-    return found.map(each =>
-      each instanceof Error
-        ? each
-        : { offset: each.offset, timestamp: each.timestamp, leaderEpoch: each.leaderEpoch },
-    )
+    const found = new Map<TopicPartition, ListedOffset | ClientError>()
+    const asking = rounds(asked).map(async round => {
+      const answers = await call.cluster.listOffsets(round, { ...call.options, readCommitted })
+      for (const [index, query] of round.entries()) found.set(query, listed(answers[index]!))
+    })
+    await Promise.all(asking)
+    return asked.map(query => found.get(query)!)
   })
   return asOutcomes(queries, keyOf, results)
+}
+
+/** A request may name a partition once. */
+function rounds<Item extends TopicPartition>(items: readonly Item[]): Item[][] {
+  const found: Item[][] = []
+  const times = new Map<string, number>()
+  for (const item of items) {
+    const name = `${item.topic}-${item.partition}`
+    const round = times.get(name) ?? 0
+    times.set(name, round + 1)
+    found[round] ??= []
+    found[round].push(item)
+  }
+  return found
+}
+
+function listed(found: OffsetFound | ClientError): ListedOffset | ClientError {
+  if (found instanceof Error) return found
+  const { offset, timestamp, leaderEpoch } = found
+  return { offset, timestamp, leaderEpoch }
 }
 
 function timestampOf(at: OffsetSpec): number {
