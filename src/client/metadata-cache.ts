@@ -75,7 +75,7 @@ export class MetadataCache {
     }
     await this.refresh(name, create)
     const found = this.#topics.get(name)
-    if (found === undefined) throw new KafkaError('UNKNOWN_TOPIC_OR_PARTITION', `no topic ${name}`)
+    if (found === undefined) throw KafkaError.of('UNKNOWN_TOPIC_OR_PARTITION', `topic ${name}`)
     if (found instanceof KafkaError) throw found
     return found
   }
@@ -143,8 +143,7 @@ export class MetadataCache {
     before: KnownTopic | undefined,
   ): KnownTopic | KafkaError {
     if (errorCode !== 0) {
-      const error = errorName(errorCode)
-      return new KafkaError(error, `topic ${name}: ${error}`)
+      return KafkaError.of(errorName(errorCode), `topic ${name}`)
     }
     const known = before?.topicId === topicId ? before.partitions : undefined
     const list = partitions

@@ -27,6 +27,10 @@ test('every error says what it means, and what to do about it', () => {
       assert.match(sentence, /^\S.{5,}[^.\s]$/, name)
     }
   }
+  assert.equal(
+    KafkaError.of('GROUP_MAX_SIZE_REACHED', 'group billing').message,
+    "group billing: GROUP_MAX_SIZE_REACHED, the group has as many members as it may have: run fewer members, or raise the broker's group.max.size",
+  )
   assert.match(new KafkaError('MESSAGE_TOO_LARGE').advice, /max\.message\.bytes/)
   assert.match(new KafkaError('FETCH_SESSION_ID_NOT_FOUND').advice, /tries again/)
   assert.match(new KafkaError('INVALID_VOTER_KEY').advice, /as it is it fails again/)

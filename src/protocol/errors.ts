@@ -305,6 +305,12 @@ export class KafkaError extends Error {
     this.detail = detail
   }
 
+  /** As a client tells its user: of what, what it means, and what to do. */
+  static of(error: ErrorName, what: string): KafkaError {
+    const { message, retriable } = errors[error]
+    return new KafkaError(error, `${what}: ${error}, ${message}: ${adviceFor(error, retriable)}`)
+  }
+
   /** What to do about it, for people. */
   get advice(): string {
     return adviceFor(this.error, this.retriable)

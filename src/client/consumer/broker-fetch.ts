@@ -210,7 +210,7 @@ export class BrokerFetch {
     // A session that is gone is begun anew at once; for one that never was this would not end.
     if (isSession && hadSession) return
     const partitions = new Set([...sent.values()].map(({ each }) => each))
-    const error = new KafkaError(name, `Fetch of broker ${this.#brokerId}: ${name}`)
+    const error = KafkaError.of(name, `Fetch of broker ${this.#brokerId}`)
     if (error.retriable) this.#source.delay(partitions, true)
     else for (const each of partitions) this.#fail(each, error)
   }
@@ -246,7 +246,7 @@ export class BrokerFetch {
   #takeError(each: ConsumedPartition, name: ReturnType<typeof errorName>): void {
     const wasPreferred = this.#leavePreferred(each)
     const place = { topic: each.topic, partition: each.partition, offset: each.fetchOffset! }
-    const error = new KafkaError(name, `${each.topic}-${each.partition}: ${name}`)
+    const error = KafkaError.of(name, `${each.topic}-${each.partition}`)
     if (name === 'OFFSET_OUT_OF_RANGE') {
       // A follower may lag behind the position; only the leader's word counts.
       if (wasPreferred) return

@@ -382,7 +382,7 @@ export class Membership implements Group {
     const error = errorName(code)
     if (removed.has(error)) this.#remove(error)
     else if (error === 'REBALANCE_IN_PROGRESS') this.#joinAgain('the group rebalanced meanwhile')
-    else throw new KafkaError(error, `${what} of group ${this.#options.groupId}: ${error}`)
+    else throw KafkaError.of(error, `${what} of group ${this.#options.groupId}`)
     return undefined
   }
 
@@ -472,7 +472,7 @@ export class Membership implements Group {
       this.#remove(error)
       return
     }
-    const failure = refused(code, `group ${this.#options.groupId}: ${error}`)
+    const failure = code === 0 ? undefined : KafkaError.of(error, `group ${this.#options.groupId}`)
     if (error === 'REBALANCE_IN_PROGRESS') {
       this.#joinAgain('the group rebalances')
     } else if (failure !== undefined && !mayPass(failure)) {

@@ -182,7 +182,7 @@ export class Positions {
         ?.partitions.find(({ partition }) => partition === each.partition)
       if (found === undefined || found.errorCode !== 0) {
         const name = errorName(found?.errorCode ?? -1)
-        this.#failed(each, new KafkaError(name, `${each.topic}-${each.partition}: ${name}`))
+        this.#failed(each, KafkaError.of(name, `${each.topic}-${each.partition}`))
       } else {
         this.#judge(each, found.leaderEpoch, found.endOffset)
       }
