@@ -1,0 +1,144 @@
+/**
+ * What a pass of compaction knows of transactions (KIP-98). Pure.
+ *
+ * Records of an aborted transaction go; a marker stays as long as the pass meets batches of its
+ * transaction, and then for delete.retention.ms, as a tombstone does. A pass needs to know at the first
+ * batch of a transaction how it ended: `endedTransactions` finds that from the headers beforehand.
+ */
+import { int16At } from '../base/bytes.ts'
+import type { Batch } from '../protocol/records/batch.ts'
+import { recordsOf } from '../protocol/records/records.ts'
+import type { BatchFate } from './record-filter.ts'
+
+export interface AbortedTransaction {
+  readonly producerId: number
+  readonly firstOffset: number
+  /** Of its marker. */
+  readonly lastOffset: number
+}
+
+/** How transactions ended, as far as the log goes. */
+export interface EndedTransactions {
+  /** In order of first offsets. */
+  readonly aborted: readonly AbortedTransaction[]
+  /** Where the oldest transaction begins that has no end yet; Infinity without one. */
+  readonly openOffset: number
+}
+
+/** Collects ends of transactions from the batches of a log, in order. */
+export class TransactionScan {
+  readonly #open = new Map<number, number>()
+  readonly #aborted: AbortedTransaction[] = []
+
+  /** Of a control batch the records are needed, of all others the header. */
+  add(batch: Batch): void {
+    const { producerId, baseOffset, lastOffset } = batch
+    if (!batch.isTransactional) return
+    if (!batch.isControl) {
+      if (!this.#open.has(producerId)) this.#open.set(producerId, baseOffset)
+      return
+    }
+    const firstOffset = this.#open.get(producerId)
+    this.#open.delete(producerId)
+    if (firstOffset === undefined || markerOf(batch) !== 'abort') return
+    this.#aborted.push({ producerId, firstOffset, lastOffset })
+  }
+
+  end(): EndedTransactions {
+    return {
+      aborted: this.#aborted.sort((a, b) => a.firstOffset - b.firstOffset),
+      openOffset: Math.min(...this.#open.values()),
+    }
+  }
+}
+
+/** The newest batch of a producer that is remembered: it keeps the producer's state. */
+export interface LastOfProducer {
+  /** −1: only a marker is known of it. */
+  readonly lastDataOffset: number
+  readonly producerEpoch: number
+}
+
+/** Decides of each batch of a pass, in order. */
+export class CleanedTransactions {
+  readonly #aborted: readonly AbortedTransaction[]
+  #next = 0
+  /** Aborted and not yet at their markers, and whether a batch of them was met. */
+  readonly #underWay = new Map<number, { wasMet: boolean }>()
+  readonly #met = new Set<number>()
+
+  constructor(aborted: readonly AbortedTransaction[]) {
+    this.#aborted = aborted
+  }
+
+  /** Whether its records are of no interest: aborted, or a marker of a transaction that left nothing. */
+  isIdle(batch: Batch): boolean {
+    if (!batch.isTransactional) return false
+    this.#reach(batch.lastOffset)
+    const { producerId } = batch
+    const aborted = this.#underWay.get(producerId)
+    if (!batch.isControl) {
+      if (aborted === undefined) this.#met.add(producerId)
+      else aborted.wasMet = true
+      return aborted !== undefined
+    }
+    switch (markerOf(batch)) {
+      case 'abort':
+        this.#underWay.delete(producerId)
+        return aborted?.wasMet !== true
+      case 'commit':
+        return !this.#met.delete(producerId)
+      case undefined:
+        return true // Its records went in an earlier pass.
+    }
+  }
+
+  #reach(offset: number): void {
+    for (; ; this.#next++) {
+      const next = this.#aborted[this.#next]
+      if (next === undefined || next.firstOffset > offset) return
+      this.#underWay.set(next.producerId, { wasMet: false })
+    }
+  }
+}
+
+/**
+ * What becomes of a batch: `isIdle` from CleanedTransactions; `isLast`: of the segment that is made.
+ * Kafka's rules, but that it keeps the last header of a pass, not of each segment.
+ */
+export function fateOf(
+  batch: Batch,
+  facts: { readonly isIdle: boolean; readonly isLast: boolean },
+  lastOfProducers: ReadonlyMap<number, LastOfProducer>,
+  nowMs: number,
+): BatchFate {
+  const { isIdle, isLast } = facts
+  const isOver = batch.hasDeleteHorizon && batch.baseTimestamp <= nowMs
+  return {
+    discards: isIdle && (!batch.isControl || isOver),
+    keepsHeader: isLast || isLastOfProducer(batch, lastOfProducers),
+    isIdleMarker: isIdle && batch.isControl,
+  }
+}
+
+function isLastOfProducer(
+  batch: Batch,
+  lastOfProducers: ReadonlyMap<number, LastOfProducer>,
+): boolean {
+  const last = batch.producerId < 0 ? undefined : lastOfProducers.get(batch.producerId)
+  if (last === undefined) return false
+  if (last.lastDataOffset >= 0) return batch.lastOffset === last.lastDataOffset
+  return batch.isControl && batch.producerEpoch === last.producerEpoch
+}
+
+/** Bytes of a record's key: int16 version, int16 type. */
+const markerKeyBytes = 4
+
+function markerOf(batch: Batch): 'abort' | 'commit' | undefined {
+  if (batch.recordCount === 0) return undefined
+  for (const { key } of recordsOf(batch, batch.sizeInBytes)) {
+    const type = key !== null && key.length >= markerKeyBytes ? int16At(key, 2) : -1
+    return type === 0 ? 'abort' : type === 1 ? 'commit' : undefined
+  }
+  return undefined
+}
