@@ -6,6 +6,7 @@ import type { Address } from './cluster.ts'
 import type { ConnectionWatch } from './connection.ts'
 import type { ConsumerMetrics } from './consumer/options.ts'
 import { eventChannel } from './diagnostics.ts'
+import type { Logger } from './logger.ts'
 import type { ProducerMetrics } from './producer/options.ts'
 
 /** How long requests took. */
@@ -86,13 +87,15 @@ class BrokerCounts {
   readonly heldLatency = new Latency()
 }
 
-/** Counts for one client, and publishes what its connections do. */
+/** Counts for one client, and publishes and logs what its connections do. */
 export class Counting {
   readonly #clientId: string
+  readonly #logger: Logger
   readonly #brokers = new Map<string, { address: Address; counts: BrokerCounts }>()
 
-  constructor(clientId: string) {
+  constructor(clientId: string, logger: Logger) {
     this.#clientId = clientId
+    this.#logger = logger
   }
 
   /** Watches one connection. */
@@ -100,11 +103,17 @@ export class Counting {
     const counts = this.#countsOf({ host, port })
     const latency = lane === '' ? counts.latency : counts.heldLatency
     const where = { clientId: this.#clientId, host, port, lane }
+    const logger = this.#logger
     return {
       opened(tookMs, error) {
-        if (error === undefined) counts.connects++
-        else counts.failedConnects++
-        if (error === undefined) counts.connections++
+        if (error === undefined) {
+          counts.connects++
+          counts.connections++
+          logger.debug(where, 'connected')
+        } else {
+          counts.failedConnects++
+          logger.debug({ ...where, error }, 'a connection could not be opened')
+        }
         if (connectChannel.hasSubscribers) connectChannel.publish({ ...where, tookMs, error })
       },
       answered({ request, version, requestBytes }, responseBytes, tookMs, error) {
@@ -120,6 +129,7 @@ export class Counting {
       },
       closed(error) {
         counts.connections--
+        logger.debug({ ...where, error }, 'a connection is gone')
         if (disconnectChannel.hasSubscribers) disconnectChannel.publish({ ...where, error })
       },
     }

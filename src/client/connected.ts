@@ -4,8 +4,9 @@ import { nodeIo } from '../io/node.ts'
 import { bootstrapAddresses, OptionError } from './bootstrap.ts'
 import { type ClientMetrics, Counting } from './client-metrics.ts'
 import { Cluster, type ClusterOptions } from './cluster.ts'
+import { ConnectionError } from './connection.ts'
 import type { ConsumerMetrics } from './consumer/options.ts'
-import { defaultLogger, type Logger, reportOf } from './logger.ts'
+import { defaultLogger, guarded, type Logger } from './logger.ts'
 import type { ProducerMetrics } from './producer/options.ts'
 import { Telemetry } from './telemetry.ts'
 
@@ -65,10 +66,10 @@ export class Connected {
 
   /** Connects at the first call. Throws OptionError. */
   constructor(options: ClientOptions) {
-    const { clientId = 'ottla', logger = defaultLogger } = options
-    this.io = ioOf(options, logger)
-    this.logger = logger
-    this.counting = new Counting(clientId)
+    const { clientId = 'ottla' } = options
+    this.logger = guarded(options.logger ?? loggerOf(options.io))
+    this.io = ioOf(options.io, this.logger)
+    this.counting = new Counting(clientId, this.logger)
     this.telemetry = new Telemetry(options.telemetry ?? true, clientId, this.io.report)
     this.requestTimeoutMs = milliseconds(options, 'requestTimeoutMs', 30_000)
     this.metadataMaxAgeMs = milliseconds(options, 'metadataMaxAgeMs', 300_000)
@@ -115,22 +116,38 @@ export class Connected {
   }
 }
 
-/** What `options` lead to, and whether the caller has to close it. Throws OptionError. */
+/**
+ * What `options` lead to, and whether the caller has to close it. Throws OptionError, and
+ * ConnectionError CLOSED for a client that was closed.
+ */
 export function connectedBy(options: Connecting): { connected: Connected; isOwn: boolean } {
   if (options.client === undefined) return { connected: new Connected(options), isOwn: true }
   if ('bootstrap' in options) {
     throw new OptionError('client', 'give a client or bootstrap, not both')
   }
-  return { connected: options.client.connected, isOwn: false }
+  const { connected } = options.client
+  if (connected.isClosed) {
+    throw new ConnectionError('CLOSED', 'the client is closed: make another')
+  }
+  return { connected, isOwn: false }
 }
 
-/** A logger of one's own is told what would go to the report of `io`. */
-function ioOf(options: ClientOptions, logger: Logger): Io {
-  const report = reportOf(logger)
-  if (options.io === undefined) return nodeIo({ report })
-  if (options.logger === undefined) return options.io
-  const { clock, random, disk, network } = options.io
-  return { clock, random, disk, network, report }
+/** An io of one's own has people of its own to report to. */
+function loggerOf(io: Io | undefined): Logger {
+  if (io === undefined) return defaultLogger
+  const { report } = io
+  return {
+    debug() {},
+    info: (fields, message) => report.info(fields, message),
+    warn: (fields, message) => report.warn(fields, message),
+    error: (fields, message) => report.error(fields, message),
+  }
+}
+
+function ioOf(io: Io | undefined, logger: Logger): Io {
+  if (io === undefined) return nodeIo({ report: logger })
+  const { clock, random, disk, network } = io
+  return { clock, random, disk, network, report: logger }
 }
 
 function milliseconds(

@@ -1,10 +1,10 @@
 /** What a client has to say to people. */
-import type { Report } from '../io/io.ts'
 
 export type LogFields = Readonly<Record<string, unknown>>
 
 /** Takes one event a call, in the form of pino and its kin. */
 export interface Logger {
+  /** Connections that come, go, and are not made. */
   debug(fields: LogFields, message: string): void
   info(fields: LogFields, message: string): void
   warn(fields: LogFields, message: string): void
@@ -23,10 +23,10 @@ export const defaultLogger: Logger = {
   error: emit,
 }
 
-/** The same as what io reports to. A logger that throws must not break what it is told of. */
-export function reportOf(logger: Logger): Report {
-  const guarded =
-    (level: 'info' | 'warn' | 'error') =>
+/** The same, but what it throws breaks nothing: it must not undo what it is told of. */
+export function guarded(logger: Logger): Logger {
+  const guard =
+    (level: keyof Logger) =>
     (fields: LogFields, message: string): void => {
       try {
         logger[level](fields, message)
@@ -34,7 +34,7 @@ export function reportOf(logger: Logger): Report {
         emit({ error }, `the logger threw on '${message}'`)
       }
     }
-  return { info: guarded('info'), warn: guarded('warn'), error: guarded('error') }
+  return { debug: guard('debug'), info: guard('info'), warn: guard('warn'), error: guard('error') }
 }
 
 function emit(fields: LogFields, message: string): void {

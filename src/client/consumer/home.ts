@@ -42,12 +42,9 @@ export class ConsumerHome {
   readonly #isOwn: boolean
   #dependent: Dependent | undefined
 
-  /** Throws OptionError, and ConsumerStateError CLOSED for a client that was closed. */
+  /** Throws OptionError, and ConnectionError CLOSED for a client that was closed. */
   constructor(options: HomeOptions) {
     const { connected, isOwn } = connectedBy(options)
-    if (connected.isClosed) {
-      throw new ConsumerStateError('CLOSED', 'the client is closed: make another')
-    }
     this.connected = connected
     this.io = connected.io
     this.cluster = connected.cluster
