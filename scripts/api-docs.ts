@@ -75,8 +75,7 @@ const pages: readonly Page[] = [
     about:
       'The codec. Beside these names the entry point exports every message of the protocol as a declaration and a type: `metadataRequest`, `MetadataRequest`.',
     holds: ({ file, isError }) =>
-      /^src\/protocol\/(compile|frame|schema)\.ts$/.test(file) ||
-      (file === 'src/protocol/errors.ts' && !isError),
+      file.startsWith('src/protocol/') && !(isError && file.endsWith('/errors.ts')),
   },
   {
     file: 'errors.md',
@@ -110,18 +109,29 @@ export function apiDocs(names = publicNames()): ReadonlyMap<string, string> {
     groups.get(page)!.push(name)
   }
   const held = [...groups].filter(([, its]) => its.length > 0)
-  const links = new Map(
-    held.flatMap(([page, its]) => its.map(({ name }) => [name, `${page.file}#${anchor(name)}`])),
-  )
   return new Map([
     ['README.md', contents(held)],
-    ...held.map(([page, its]) => [page.file, printed(page, its, links)] as const),
+    ...held.map(([page, its]) => [page.file, printed(page, its, linksFrom(page, held))] as const),
   ])
+}
+
+type Held = readonly (readonly [Page, readonly PublicName[]])[]
+type Links = ReadonlyMap<string, string>
+
+/** Two entry points may export different things by one name: those of the own page come last, and win. */
+function linksFrom(from: Page, held: Held): Links {
+  const others = held.filter(([page]) => page !== from).toReversed()
+  const own = held.filter(([page]) => page === from)
+  return new Map(
+    [...others, ...own].flatMap(([page, its]) =>
+      its.map(({ name }) => [name, `${page.file}#${anchor(name)}`]),
+    ),
+  )
 }
 
 const note = '<!-- Printed from docstrings by `npm run docs`: change them there. -->\n'
 
-function contents(held: readonly (readonly [Page, readonly PublicName[]])[]): string {
+function contents(held: Held): string {
   const lists = held.flatMap(([page, names]) => [
     `## [${page.title}](${page.file})\n`,
     `${page.about}\n`,
@@ -138,8 +148,6 @@ function printed(page: Page, names: readonly PublicName[], links: Links): string
   const table = page.file === 'errors.md' ? [kafkaErrors()] : []
   return [note, `# ${page.title}\n`, `${page.about}\n`, ...sections, ...table].join('\n')
 }
-
-type Links = ReadonlyMap<string, string>
 
 /** Classes first, then functions, then the rest; each as it is declared. */
 function inOrder(names: readonly PublicName[]): PublicName[] {
@@ -193,7 +201,7 @@ function typeCell(texts: readonly string[], links: Links): string {
     .replaceAll('&', '&amp;')
     .replaceAll('<', '&lt;')
     .replaceAll('>', '&gt;')
-  const linked = escaped.replace(/[A-Za-z_]\w*/g, word => {
+  const linked = escaped.replace(/(?<!['"])\b[A-Za-z_]\w*/g, word => {
     const link = links.get(word)
     return link === undefined ? word : `[${word}](${link})`
   })

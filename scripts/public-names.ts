@@ -26,7 +26,7 @@ export interface Member extends Place {
   /** Of a method its signatures, one for each way to call it; of a field its type. */
   readonly texts: readonly string[]
   readonly isOptional: boolean
-  /** The types of ours that it speaks of. */
+  /** The types that it speaks of and that files of ours export. */
   readonly mentions: readonly string[]
 }
 
@@ -40,7 +40,7 @@ export interface PublicName extends Place {
   /** The declaration without members and body. */
   readonly texts: readonly string[]
   readonly members: readonly Member[]
-  /** The types of ours that it speaks of, outside its members. */
+  /** The types that it speaks of outside its members, and that files of ours export. */
   readonly mentions: readonly string[]
 }
 
@@ -141,16 +141,14 @@ class Reader {
     return checker.typeToString(checker.getTypeOfSymbolAtLocation(symbol, node), node)
   }
 
-  /** Types that are named outside bodies, other members and default values. */
+  /** The types that are named in `node`, but for bodies, members and default values. */
   #mentionsOf(node: Node): string[] {
     if (is.isTypeReferenceNode(node) || is.isExpressionWithTypeArguments(node)) {
       const name = is.isTypeReferenceNode(node) ? node.typeName : node.expression
       const symbol = this.#project.checker.getSymbolAtLocation(name)
       const own = symbol && declared(symbol, this.#project.checker)
       const isOurs =
-        own !== undefined &&
-        !(own.flags & SymbolFlags.TypeParameter) &&
-        this.#declarations(own).length > 0
+        own !== undefined && this.#declarations(own).some(each => wordsOf(each).includes('export'))
       return [...(isOurs ? [own.name] : []), ...this.#mentionsIn(node)]
     }
     return this.#mentionsIn(node)
@@ -213,11 +211,13 @@ function nameOf(node: Node): string {
 }
 
 function isHidden(node: Node): boolean {
-  const words = (node as { modifiers?: Iterable<Node> }).modifiers ?? []
-  return (
-    nameOf(node).startsWith('#') ||
-    [...words].some(word => ['private', 'protected'].includes(word.getText()))
-  )
+  const words = wordsOf(node)
+  return nameOf(node).startsWith('#') || words.includes('private') || words.includes('protected')
+}
+
+function wordsOf(node: Node): string[] {
+  const { modifiers } = node as { modifiers?: Iterable<Node> }
+  return [...(modifiers ?? [])].map(word => word.getText())
 }
 
 function placeOf(node: Node): Place {

@@ -111,8 +111,10 @@ export type {
   ByteSource,
   Fields,
   Incoming,
+  IncomingFields,
   Message,
   MessageType,
   Outgoing,
+  OutgoingFields,
   Range,
 } from './protocol/schema.ts'

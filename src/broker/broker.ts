@@ -56,6 +56,7 @@ export class Broker implements AsyncDisposable {
   readonly brokerId: number
   /** In the order of `listeners`. */
   readonly addresses: readonly BrokerAddress[]
+  /** Where it keeps records: folders, or `memory`. */
   readonly dataDirectories: readonly string[]
   /** What clients are told to begin with: `host:port` of the first listener. */
   readonly bootstrap: string

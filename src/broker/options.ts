@@ -27,9 +27,15 @@ export interface BrokerOptions {
    * closes. True by default. Of this machine's world: it says nothing about another `io`.
    */
   readonly keepAlive?: boolean
-  /** The outside world; by default this machine's. */
+  /**
+   * The outside world; by default this machine's.
+   * @internal
+   */
   readonly io?: Io
-  /** Where cluster facts are decided; by default with the records. */
+  /**
+   * Where cluster facts are decided; by default with the records.
+   * @internal
+   */
   readonly store?: MetadataStore
 }
 

@@ -1,14 +1,3 @@
-/**
- * Reads messages, alone or as a member of a group.
- *
- *     const consumer = new Consumer({ bootstrap: 'localhost:9092', groupId: 'billing', topics: 'orders' })
- *     for await (const message of consumer) await handle(message)
- *
- * Every message is handed out at least once: what the loop has finished with is committed, what it
- * has in hands when it ends is not. A loop is ended by `break`, by an error, by the `signal` it was
- * given, or by `close`; each of these commits, leaves the group and closes the consumer. An error
- * of user code is never swallowed nor tried again: that is for the loop, or `each`, to decide.
- */
 import type { BatchLimits } from './consumer/batch-reader.ts'
 import type { FetchSettings } from './consumer/broker-fetch.ts'
 import { keyOf } from './consumer/committer.ts'
@@ -33,6 +22,17 @@ import { logBeginning, logEnd } from './consumer/positions.ts'
 import { Subscription } from './consumer/subscription.ts'
 import { messageWork, type Work, work } from './consumer/workers.ts'
 
+/**
+ * Reads messages, alone or as a member of a group.
+ *
+ *     const consumer = new Consumer({ bootstrap: 'localhost:9092', groupId: 'billing', topics: 'orders' })
+ *     for await (const message of consumer) await handle(message)
+ *
+ * Every message is handed out at least once: what the loop has finished with is committed, what it
+ * has in hands when it ends is not. A loop is ended by `break`, by an error, by the `signal` it was
+ * given, or by `close`; each of these commits, leaves the group and closes the consumer. An error
+ * of user code is never swallowed nor tried again: that is for the loop, or `each`, to decide.
+ */
 export class Consumer<K = Bytes, V = Bytes>
   implements AsyncIterable<Message<K, V>>, AsyncDisposable
 {
@@ -128,6 +128,7 @@ export class Consumer<K = Bytes, V = Bytes>
     this.#core.resume(partitions.map(each => this.#mine(each)))
   }
 
+  /** Those of the assignment that `pause` was called for. */
   paused(): readonly TopicPartition[] {
     return [...this.#core.partitions.values()].filter(each => each.isPaused).map(placeOf)
   }
@@ -206,6 +207,7 @@ export class Consumer<K = Bytes, V = Bytes>
     return [...this.#core.partitions.values()].flatMap(each => lagOf(each, this.#readCommitted))
   }
 
+  /** What was counted since it was made, and what is now. */
   metrics(): ConsumerMetrics {
     const { fetches, fetchedBytes } = this.#core.fetcher
     const partitions = [...this.#core.partitions.values()]

@@ -12,6 +12,7 @@ import { Writer } from './writer.ts'
 export { DecodeError } from './reader.ts'
 export { EncodeError } from './writer.ts'
 
+/** How to read what is not as usual. */
 export interface DecodeOptions {
   /** Every int64 is a bigint, whatever its declaration says. */
   readonly exact?: boolean

@@ -22,6 +22,7 @@ export interface RequestHeader {
   readonly apiVersion: number
   readonly correlationId: number
   readonly clientId: string | null
+  /** In bytes from the start of the frame. */
   readonly bodyOffset: number
 }
 

@@ -12,7 +12,9 @@ export type Versions = string
 
 /** First and last version, both inclusive; empty when `first > last`. */
 export interface Range {
+  /** The lowest version. */
   readonly first: number
+  /** The highest version. */
   readonly last: number
 }
 
@@ -343,12 +345,18 @@ interface MessageOptions {
 
 /** One declared message, all versions. */
 export interface Message<F extends Fields = Fields> {
+  /** The official one, `ProduceRequest`. */
   readonly name: string
+  /** What it travels as. */
   readonly type: MessageType
   readonly apiKey: number | undefined
+  /** All that there are. */
   readonly versions: Range
+  /** Those with compact lengths and tagged fields (KIP-482). */
   readonly flexible: Range
+  /** The last version is not advertised by default. */
   readonly latestUnstable: boolean
+  /** By name, in wire order. */
   readonly fields: F
 }
 

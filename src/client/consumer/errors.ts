@@ -82,9 +82,11 @@ export class DecodeError extends Error implements RecordPlace {
   readonly topic: string
   readonly partition: number
   readonly offset: number
+  /** What was refused. */
   readonly field: 'key' | 'value'
   /** As stored. */
   readonly rawKey: Uint8Array | null
+  /** As stored. */
   readonly rawValue: Uint8Array | null
 
   constructor(

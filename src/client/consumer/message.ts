@@ -6,7 +6,7 @@ export type Bytes = Buffer | null
 /** By name; of a name that occurs more than once all values, in order. */
 export type MessageHeaders = Readonly<Record<string, Bytes | readonly Bytes[]>>
 
-/** Plain fields all through, so that `{ ...message, topic: 'elsewhere' }` can be sent as it is. */
+/** A message as it was stored. Plain fields all through, so that `{ ...message, topic: 'elsewhere' }` can be sent as it is. */
 export class Message<K = Bytes, V = Bytes> {
   readonly topic: string
   readonly partition: number
@@ -19,6 +19,7 @@ export class Message<K = Bytes, V = Bytes> {
   /** Of the leader that stored it; −1 when unknown (KIP-320). */
   readonly leaderEpoch: number
 
+  /** @internal */
   constructor(
     topic: string,
     partition: number,

@@ -5,6 +5,7 @@ import type { Decoder } from './decoding.ts'
 import type { DamagedBatchError, DecodeError } from './errors.ts'
 import type { Bytes, Message } from './message.ts'
 
+/** One partition of a topic. */
 export interface TopicPartition {
   readonly topic: string
   readonly partition: number
@@ -51,6 +52,7 @@ export interface Assigned extends TopicPartition {
   readonly offset?: number
 }
 
+/** Topics by name or pattern; a pattern also takes those that are created later. */
 export type TopicSelector = string | RegExp | readonly (string | RegExp)[]
 
 /** Called with the partitions concerned; what comes back is waited for. */
@@ -86,9 +88,11 @@ export interface ReadingOptions {
 export interface HandlingOptions<K, V> {
   /** Make keys and values of what is stored; by default they stay bytes. */
   readonly key?: Decoder<K>
+  /** As `key`, for values. */
   readonly value?: Decoder<V>
   /** Default 'throw': a message that does not decode ends the loop with DecodeError. */
   readonly onDecodeError?: OnDecodeError
+  /** Hooks around each message and commit, called in this order. Default: none. */
   readonly interceptors?: readonly ConsumerInterceptor<K, V>[]
   /** Before the first message of these partitions; may seek in them. */
   readonly onAssigned?: PartitionsListener
@@ -108,6 +112,7 @@ export interface HandlingOptions<K, V> {
 export type AssignorName = 'range' | 'roundrobin' | 'sticky' | 'cooperative-sticky'
 
 export interface GroupOptions {
+  /** The group whose members share the topics, and under which offsets are committed. Default: none. */
   readonly groupId?: string
   /** Makes this a static member: it keeps its partitions through a restart (KIP-345). */
   readonly groupInstanceId?: string
@@ -141,6 +146,7 @@ export interface WorkContext {
 
 /** What is known of a partition from its last fetch. */
 export interface PartitionLag extends TopicPartition {
+  /** The next offset to be handed out. */
   readonly position: number
   /** End of what is replicated. */
   readonly highWatermark: number
@@ -159,6 +165,7 @@ export type ConsumerOptions<K = Bytes, V = Bytes> = Connecting & ConsumerSetting
 
 /** Messages of one partition, in order; at least one. */
 export interface MessageBatch<K = Bytes, V = Bytes> extends TopicPartition {
+  /** In the order of their offsets. */
   readonly messages: readonly Message<K, V>[]
   /** End of what is replicated, as of the last fetch. */
   readonly highWatermark: number
@@ -183,18 +190,23 @@ export type RunOptions<K = Bytes, V = Bytes> = {
 export interface ConsumerMetrics {
   /** Handed out. */
   readonly messages: number
+  /** Handed out, by `batches` and to `eachBatch`. */
   readonly batches: number
   /** Messages and batches passed over by `onDecodeError`. */
   readonly skipped: number
+  /** Answers of brokers. */
   readonly fetches: number
   /** Of records, as stored. */
   readonly fetchedBytes: number
+  /** That brokers accepted. */
   readonly commits: number
+  /** That were refused, or not answered. */
   readonly failedCommits: number
   /** How often partitions were assigned. */
   readonly rebalances: number
   /** Fetched and not read yet. */
   readonly bufferedBytes: number
+  /** Now. */
   readonly assignedPartitions: number
   /** Over all partitions. */
   readonly lag: number
