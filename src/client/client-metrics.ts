@@ -11,8 +11,11 @@ import type { ProducerMetrics } from './producer/options.ts'
 
 /** How long requests took. */
 export interface LatencyMetrics {
+  /** Requests. */
   readonly count: number
+  /** Of all together. */
   readonly sumMs: number
+  /** Of the slowest one. */
   readonly maxMs: number
   /** Requests that took at most `atMostMs`, and more than the bucket before; the last is Infinity. */
   readonly buckets: readonly { readonly atMostMs: number; readonly count: number }[]
@@ -24,21 +27,29 @@ export interface BrokerMetrics extends Address {
   readonly connections: number
   /** Opened since the beginning, and attempts that failed. */
   readonly connects: number
+  /** See `connects`. */
   readonly failedConnects: number
   /** Answered, and lost: with their connection, or past their time. */
   readonly requests: number
+  /** See `requests`. */
   readonly failedRequests: number
+  /** Sent. */
   readonly requestBytes: number
+  /** Received. */
   readonly responseBytes: number
+  /** Of requests that are answered at once. */
   readonly latency: LatencyMetrics
   /** Fetch, JoinGroup, SyncGroup: a broker answers them when there is something to say. */
   readonly heldLatency: LatencyMetrics
 }
 
+/** What a client has counted, and those that share it. */
 export interface ClientMetrics {
+  /** Those that it has spoken with. */
   readonly brokers: readonly BrokerMetrics[]
   /** Of those that share this client and are open. */
   readonly producers: readonly ProducerMetrics[]
+  /** As `producers`. */
   readonly consumers: readonly ConsumerMetrics[]
 }
 

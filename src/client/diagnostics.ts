@@ -27,11 +27,13 @@ export interface ConsumerEvent {
 
 /** Partitions that come or go. */
 export interface PartitionsEvent extends ConsumerEvent {
+  /** Those concerned. */
   readonly partitions: readonly TopicPartition[]
 }
 
 /** What the log says too. */
 export interface ConsumerWarningEvent extends ConsumerEvent {
+  /** For people. */
   readonly message: string
   /** The error, where it is one. */
   readonly detail: unknown
@@ -43,6 +45,7 @@ export interface BatchEvent {
   readonly topic: string
   /** −1: none was chosen yet. */
   readonly partition: number
+  /** How many. */
   readonly records: number
 }
 
@@ -90,13 +93,17 @@ export interface DiagnosticEvents {
   'ottla:consumer:revoked': PartitionsEvent
   /** Partitions that went to others before their work was finished. */
   'ottla:consumer:lost': PartitionsEvent
+  /** A broker has accepted offsets. */
   'ottla:consumer:committed': ConsumerEvent & { readonly offsets: readonly TopicPartitionOffset[] }
+  /** A commit was refused, or not answered. */
   'ottla:consumer:commit-failed': ConsumerWarningEvent
   /** A message or batch was passed over by `onDecodeError`. */
   'ottla:consumer:skipped': ConsumerWarningEvent
+  /** `onCommit` of an interceptor threw. */
   'ottla:consumer:interceptor-failed': ConsumerWarningEvent
   /** User code holds a partition, or nothing fetches it (see the watchdog). */
   'ottla:consumer:standstill': ConsumerWarningEvent & { readonly detail: Standstill }
+  /** Anything else that people should know. */
   'ottla:consumer:warning': ConsumerWarningEvent
 }
 

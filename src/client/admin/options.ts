@@ -21,6 +21,7 @@ export interface NewTopic {
   readonly replicationFactor?: number | undefined
   /** For each partition, from 0, the ids of the brokers that hold it, the preferred leader first. */
   readonly assignments?: readonly (readonly number[])[] | undefined
+  /** Topic configs by name, as `retention.ms`. Default: those of the broker. */
   readonly configs?: Readonly<Record<string, ConfigValue>> | undefined
 }
 
@@ -43,6 +44,7 @@ export interface NewPartitions {
   readonly assignments?: readonly (readonly number[])[] | undefined
 }
 
+/** How a change is made. */
 export interface ValidateOptions extends AdminCallOptions {
   /** Only say whether it would be done. Default false. */
   readonly validateOnly?: boolean | undefined
@@ -55,11 +57,13 @@ export interface TopicListing {
   readonly topicId: string
   /** Kept by the brokers for themselves, as `__consumer_offsets` is. */
   readonly isInternal: boolean
+  /** How many it has. */
   readonly partitions: number
   /** Of its first partition. */
   readonly replicationFactor: number
 }
 
+/** Where a partition is. */
 export interface PartitionDescription {
   readonly partition: number
   /** The id of the broker that leads it; −1 while there is none. */
@@ -74,9 +78,11 @@ export interface PartitionDescription {
   readonly offlineReplicas: readonly number[]
 }
 
+/** What there is to know of a topic. */
 export interface TopicDescription {
   /** '' from brokers before Kafka 2.8. */
   readonly topicId: string
+  /** Kept by the brokers for themselves. */
   readonly isInternal: boolean
   /** In order. */
   readonly partitions: readonly PartitionDescription[]
@@ -84,6 +90,7 @@ export interface TopicDescription {
   readonly configs: Configs | undefined
 }
 
+/** A broker of the cluster, and where clients reach it. */
 export interface BrokerDescription {
   readonly brokerId: number
   readonly host: string
@@ -93,6 +100,7 @@ export interface BrokerDescription {
   readonly isFenced: boolean
 }
 
+/** The cluster, and who is in it. */
 export interface ClusterDescription {
   /** Null from brokers before Kafka 0.10.1. */
   readonly clusterId: string | null
@@ -104,7 +112,9 @@ export interface ClusterDescription {
 
 /** What has configs: a topic by its name, or a broker by its id; `''` is the default of all brokers. */
 export interface ConfigResource {
+  /** What it is. */
   readonly kind: 'topic' | 'broker'
+  /** The topic, or the id of the broker as text. */
   readonly name: string
 }
 
@@ -123,6 +133,7 @@ export type ConfigSource =
   | 'GROUP_CONFIG'
   | 'UNKNOWN'
 
+/** How a value is read. */
 export type ConfigType =
   | 'BOOLEAN'
   | 'STRING'
@@ -137,17 +148,24 @@ export type ConfigType =
 
 /** One value that a config has or would fall back to. */
 export interface ConfigSynonym {
+  /** Of the key that holds it, which may be another one: `log.retention.ms`. */
   readonly name: string
   readonly value: string | null
+  /** Where it is set. */
   readonly source: ConfigSource
 }
 
+/** A config, and where its value comes from. */
 export interface ConfigEntry {
+  /** The key, as `retention.ms`. */
   readonly name: string
   /** Null: it has none, or is sensitive. */
   readonly value: string | null
+  /** Where the value is set. */
   readonly source: ConfigSource
+  /** Nobody has set it for this topic or broker. */
   readonly isDefault: boolean
+  /** It cannot be changed while the broker runs. */
   readonly isReadOnly: boolean
   /** Its value is never told. */
   readonly isSensitive: boolean
@@ -159,6 +177,7 @@ export interface ConfigEntry {
   readonly synonyms: readonly ConfigSynonym[]
 }
 
+/** What is told of configs. */
 export interface DescribeConfigsOptions extends AdminCallOptions {
   /** Only these. Default: all. */
   readonly names?: readonly string[] | undefined
@@ -170,6 +189,7 @@ export interface DescribeConfigsOptions extends AdminCallOptions {
 
 /** Changes of the configs of one topic or broker; what is not named stays. All of them or none. */
 export interface ConfigChanges extends ConfigResource {
+  /** New values by name. */
   readonly set?: Readonly<Record<string, ConfigValue>> | undefined
   /** Back to the default. */
   readonly reset?: readonly string[] | undefined
@@ -185,15 +205,19 @@ export interface ConfigChanges extends ConfigResource {
  */
 export type OffsetSpec = 'earliest' | 'latest' | 'max-timestamp' | number | Date
 
+/** An offset to be looked up. */
 export interface OffsetQuery extends TopicPartition {
+  /** Which one. */
   readonly at: OffsetSpec
 }
 
+/** How offsets are looked up. */
 export interface ListOffsetsOptions extends AdminCallOptions {
   /** 'read_committed': 'latest' ends before the oldest open transaction. Default 'read_uncommitted'. */
   readonly isolation?: 'read_uncommitted' | 'read_committed' | undefined
 }
 
+/** An offset that was looked up. */
 export interface ListedOffset {
   /** −1: no record is that late. */
   readonly offset: number
@@ -203,6 +227,7 @@ export interface ListedOffset {
   readonly leaderEpoch: number
 }
 
+/** The oldest records of a partition. */
 export interface RecordsToDelete extends TopicPartition {
   /** The first offset that stays; 'latest': all that are there now go. */
   readonly beforeOffset: number | 'latest'
@@ -221,6 +246,7 @@ export interface GroupListing {
   readonly coordinator: number
 }
 
+/** Which groups are listed. */
 export interface ListGroupsOptions extends AdminCallOptions {
   /** Only these, `Stable` or `Empty` for instance. Default: all. */
   readonly states?: readonly string[] | undefined
@@ -228,6 +254,7 @@ export interface ListGroupsOptions extends AdminCallOptions {
   readonly types?: readonly string[] | undefined
 }
 
+/** A member of a group. */
 export interface GroupMemberDescription {
   readonly memberId: string
   /** Of a static member (KIP-345). */
@@ -240,12 +267,17 @@ export interface GroupMemberDescription {
   readonly subscription: readonly string[] | undefined
 }
 
+/** What there is to know of a group. */
 export interface GroupDescription {
+  /** `Stable`, `Empty`, `PreparingRebalance`, `CompletingRebalance`, `Dead` …, in Kafka's words. */
   readonly state: string
+  /** Which protocol its members speak (KIP-848). */
   readonly type: 'Classic' | 'Consumer'
+  /** `consumer`; '' when offsets were committed without members. */
   readonly protocolType: string
   /** How partitions are assigned: `range`, `cooperative-sticky` …; '' while there are no members. */
   readonly assignor: string
+  /** Those that it has now. */
   readonly members: readonly GroupMemberDescription[]
   /** The id of the broker that coordinates it. */
   readonly coordinator: number
@@ -256,6 +288,7 @@ export interface GroupOffset extends TopicPartition {
   readonly offset: number
   /** Of the message before it; −1 when that was not said (KIP-320). */
   readonly leaderEpoch: number
+  /** Free text that was stored with it. */
   readonly metadata: string
 }
 
@@ -272,6 +305,7 @@ export interface MemberName {
 
 /** One copy of a partition on one disk. */
 export interface ReplicaDescription extends TopicPartition {
+  /** On disk. */
   readonly bytes: number
   /** How many offsets it is behind. */
   readonly offsetLag: number
@@ -279,6 +313,7 @@ export interface ReplicaDescription extends TopicPartition {
   readonly isFuture: boolean
 }
 
+/** A directory of a broker, and what lies in it. */
 export interface LogDirDescription {
   /** Of the volume; −1 from brokers before Kafka 3.3, or where it is not known. */
   readonly totalBytes: number
@@ -288,22 +323,28 @@ export interface LogDirDescription {
   readonly replicas: readonly ReplicaDescription[]
 }
 
+/** The versions of an API that a broker speaks. */
 export interface ApiVersion {
   readonly apiKey: number
   /** Both inclusive. */
   readonly minVersion: number
+  /** As `minVersion`. */
   readonly maxVersion: number
 }
 
+/** The versions of a feature of the cluster (KIP-584). */
 export interface FeatureVersions {
+  /** As `metadata.version`. */
   readonly name: string
   /** Both inclusive. */
   readonly minVersion: number
+  /** As `minVersion`. */
   readonly maxVersion: number
 }
 
 /** What a broker speaks. */
 export interface BrokerVersions {
+  /** In order of their keys. */
   readonly apis: readonly ApiVersion[]
   /** What it could do; empty from brokers before Kafka 2.7 (KIP-584). */
   readonly supportedFeatures: readonly FeatureVersions[]
