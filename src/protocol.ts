@@ -109,9 +109,11 @@ export * from './protocol/messages/write-share-group-state.ts'
 export * from './protocol/messages/write-txn-markers.ts'
 export type {
   ByteSource,
+  Field,
   Fields,
   Incoming,
   IncomingFields,
+  Kind,
   Message,
   MessageType,
   Outgoing,

@@ -64,9 +64,11 @@ declare const types: unique symbol
 /** One declared field. `In`: what decoding gives, `Out`: what encoding takes. */
 // biome-ignore lint/suspicious/noExplicitAny: the bound of every field; inference fills it in
 export interface Field<In = any, Out = any, Omissible extends boolean = boolean> {
+  /** What it is on the wire. */
   readonly kind: Kind
   /** Versions in which the field exists; outside, decoding gives the default. */
   readonly versions: Range
+  /** Versions in which it may be null. */
   readonly nullable: Range
   /** The value in place of an absent one; arrays and structs have undefined unless it is null. */
   readonly default: unknown
@@ -84,6 +86,7 @@ export interface Field<In = any, Out = any, Omissible extends boolean = boolean>
   readonly element: Field | undefined
   /** Of a struct. */
   readonly fields: Fields | undefined
+  /** Never there: holds the types. @internal */
   readonly [types]?: { in: In; out: Out; omissible: Omissible }
 }
 
