@@ -30,17 +30,17 @@ export function bootstrapAddresses(bootstrap: string | readonly string[]): reado
 }
 
 function addressOf(given: unknown): Address {
-  const text = String(given).trim()
+  const text = typeof given === 'string' ? given.trim() : ''
   const match = /^(?:\[([0-9a-f:.%\w]+)\]|([^\s:/[\]]+))(?::(\d{1,5}))?$/iu.exec(text)
   const port = Number(match?.[3] ?? defaultPort)
   if (match !== null && port >= 1 && port <= 65_535) {
     return { host: match[1] ?? match[2]!, port }
   }
-  throw new OptionError('bootstrap', `'${text}' is no address: ${adviceFor(text)}`)
+  throw new OptionError('bootstrap', `'${given}' is no address: ${adviceFor(text)}`)
 }
 
 function adviceFor(text: string): string {
-  if (text === '') return 'between two commas there is none'
+  if (text === '') return 'there is nothing where one should be'
   if (text.includes('://'))
     return `write HOST:PORT, without ${text.slice(0, text.indexOf('://') + 3)}`
   if (/^[0-9a-f:.]*:[0-9a-f:.]*:/iu.test(text)) return 'write an IPv6 address as [ADDRESS]:PORT'

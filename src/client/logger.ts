@@ -1,4 +1,5 @@
 /** What a client has to say to people. */
+import { inspect } from 'node:util'
 
 export type LogFields = Readonly<Record<string, unknown>>
 
@@ -45,5 +46,5 @@ function emit(fields: LogFields, message: string): void {
 
 function text(value: unknown): string {
   if (value instanceof Error) return value.message
-  return typeof value === 'object' ? JSON.stringify(value) : String(value)
+  return typeof value === 'object' ? inspect(value, { breakLength: Infinity }) : String(value)
 }
