@@ -3,9 +3,9 @@
  *
  * Two ways to the same number. Our own tables take sixteen bytes a step ("slicing by 16") and do
  * about 1 GB/s. A native call does more than 3 GB/s but costs some hundred nanoseconds to make, so
- * it serves long inputs only. Where the native binary is missing the tables serve everything.
+ * it serves long inputs only. Where the native library is missing the tables serve everything.
  */
-import { createRequire } from 'node:module'
+import { requireAddon } from './addon.ts'
 
 type Checksum = (bytes: Uint8Array, previous: number) => number
 
@@ -40,7 +40,7 @@ export function crc32c(bytes: Uint8Array, previous = 0): number {
 
 function loadNative(): Checksum {
   try {
-    return createRequire(import.meta.url)('@node-rs/crc32').crc32c as Checksum
+    return requireAddon<{ crc32c: Checksum }>('@node-rs/crc32').crc32c
   } catch {
     return tableCrc32c // No binary for this platform: slower, and right all the same.
   }

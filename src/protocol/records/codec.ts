@@ -1,5 +1,5 @@
 /** What the codecs throw, and how native libraries come in. */
-import { createRequire } from 'node:module'
+import { requireAddon } from '../../base/addon.ts'
 import { KafkaError } from '../errors.ts'
 
 /** The compressed bytes are malformed. */
@@ -18,11 +18,14 @@ export class ExpansionError extends Error {
   }
 }
 
-/** Loads an addon. Throws UNSUPPORTED_COMPRESSION_TYPE where it has no binary for the platform. */
+/** Loads an addon. Throws UNSUPPORTED_COMPRESSION_TYPE where it is missing. */
 export function loadAddon<Module>(name: string): Module {
   try {
-    return createRequire(import.meta.url)(name) as Module
+    return requireAddon<Module>(name)
   } catch {
-    throw new KafkaError('UNSUPPORTED_COMPRESSION_TYPE', `${name} has no binary for this platform`)
+    throw new KafkaError(
+      'UNSUPPORTED_COMPRESSION_TYPE',
+      `${name} is not installed (beside a bundle: npm install ${name}), or has no binary here`,
+    )
   }
 }
