@@ -185,6 +185,13 @@ test('internal topics are listed when they are asked for', () =>
       (await admin.listTopics({ internal })).map(({ topic }) => topic)
     assert.deepEqual(await names(false), ['orders'])
     assert.deepEqual(await names(true), ['__consumer_offsets', 'orders'])
+    assert.deepEqual(
+      (await admin.describeTopics()).map(({ topic, isInternal }) => [topic, isInternal]),
+      [
+        ['__consumer_offsets', true],
+        ['orders', false],
+      ],
+    )
   }))
 
 test('a cluster is described with its brokers', () =>

@@ -7,8 +7,8 @@
  * What is asked of several things answers with an `Outcome` for each, in their order: its value, or
  * the `error` by which a broker refused it; one refusal is not thrown, for the others were done.
  * Thrown is what concerns a call as a whole: ConnectionError when no broker could be asked in time,
- * or this was closed; the reason of `signal`; OptionError; KafkaError when the brokers do not have what
- * was asked (UNSUPPORTED_VERSION). What may pass (a coordinator that is loading, a controller that
+ * or this was closed; the reason of `signal`; OptionError, and EncodeError for what the protocol cannot
+ * carry; KafkaError when the brokers do not have what was asked (UNSUPPORTED_VERSION). What may pass (a coordinator that is loading, a controller that
  * moved, a lost connection) is tried again until `timeoutMs`. A change whose answer was lost may have
  * taken effect: tried again, it can be refused as done already (TOPIC_ALREADY_EXISTS).
  */
@@ -102,9 +102,12 @@ export class Admin implements AsyncDisposable {
     return this.#call(options, call => topics.listTopics(call, options.internal ?? false))
   }
 
-  /** Partitions of topics, their leaders and replicas; with `configs` what is configured, too. */
+  /**
+   * Partitions of topics, their leaders and replicas; with `configs` what is configured, too. `names`
+   * undefined: of all topics, internal ones included.
+   */
   describeTopics(
-    names: readonly string[],
+    names?: readonly string[],
     options: AdminCallOptions & { readonly configs?: boolean | undefined } = {},
   ): Promise<Outcome<{ topic: string }, TopicDescription>[]> {
     return this.#call(options, call => topics.describeTopics(call, names, options.configs ?? false))
