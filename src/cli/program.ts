@@ -3,12 +3,13 @@
  * mistakes. What a command does lies in a file of its own, loaded when it is called.
  */
 import { softwareVersion } from '../base/version.ts'
-import { type Command, CommanderError, collect, command, examples, whole } from './command.ts'
+import { type Command, CommanderError, collect, command, examples } from './command.ts'
 import { completion, suggestions } from './completion-command.ts'
 import { configs } from './configs-command.ts'
 import { doctor } from './doctor-command.ts'
 import { Failure } from './failure.ts'
 import { groups } from './groups-command.ts'
+import { log } from './log-command.ts'
 import { consume, produce } from './records-command.ts'
 import { startOptions } from './start-options.ts'
 import { topics } from './topics-command.ts'
@@ -85,25 +86,4 @@ the last of these wins.`,
     const { runStart } = await import('./start.ts')
     await runStart(options)
   })
-}
-
-function log(): Command {
-  const log = command('log', "Look into a broker's files.").usage('<command> [options]')
-  log.helpCommand(false)
-  const dump = command(
-    'dump',
-    'Print a file of a partition: what is in it, and whether it is sound.',
-  )
-    .argument('<file>', 'a .log, .index, .timeindex or .snapshot file; Kafka wrote it or we')
-    .option('--records', 'of a .log, also the records')
-    .option('-n, --max <number>', 'stop after so many batches or entries', whole(1))
-    .option('--json', 'one JSON document a line')
-  examples(dump, [
-    ['ottla log dump ottla-data/orders-0/00000000000000000000.log', ''],
-    ['ottla log dump 00000000000000000000.log --records --json', ''],
-  ])
-  dump.action(async (file, options) => (await import('./log-dump.ts')).dump(file, options))
-  log.addCommand(dump)
-  examples(log, [['ottla log dump ottla-data/orders-0/00000000000000000000.log --records', '']])
-  return log
 }

@@ -56,8 +56,11 @@ export interface Disk {
   lock(directory: string): Promise<DirectoryLock>
   /** Changes when the machine boots; undefined where the platform has none. */
   bootId(): string | undefined
-  /** Opens for reading and writing; `create` makes an absent file, else ENOENT. */
-  open(path: string, options?: { create?: boolean }): Promise<DiskFile>
+  /**
+   * Opens for reading and writing; `create` makes an absent file, else ENOENT. `readOnly`: nothing
+   * will be written, so a file or volume that cannot be is no obstacle.
+   */
+  open(path: string, options?: { create?: boolean; readOnly?: boolean }): Promise<DiskFile>
   /** The whole file; undefined when absent. Throws EFBIG beyond `maxBytes`, before reading. */
   readFile(path: string, maxBytes: number): Promise<Uint8Array | undefined>
   /**

@@ -30,9 +30,16 @@ class NodeDisk implements Disk {
     return this.#bootId
   }
 
-  async open(path: string, options: { create?: boolean } = {}): Promise<DiskFile> {
-    const flags = fs.constants.O_RDWR | (options.create === true ? fs.constants.O_CREAT : 0)
-    return new NodeFile(await openFile(path, flags), path)
+  async open(
+    path: string,
+    options: { create?: boolean; readOnly?: boolean } = {},
+  ): Promise<DiskFile> {
+    const { O_RDONLY, O_RDWR, O_CREAT } = fs.constants
+    const access = options.readOnly === true ? O_RDONLY : O_RDWR
+    return new NodeFile(
+      await openFile(path, access | (options.create === true ? O_CREAT : 0)),
+      path,
+    )
   }
 
   async readFile(path: string, maxBytes: number): Promise<Uint8Array | undefined> {

@@ -6,6 +6,8 @@ export const metaPropertiesName = 'meta.properties'
 export const recoveryPointsName = 'recovery-point-offset-checkpoint'
 export const highWatermarksName = 'replication-offset-checkpoint'
 export const logStartsName = 'log-start-offset-checkpoint'
+/** Up to where the cleaner came in each log. */
+export const compactionName = 'cleaner-offset-checkpoint'
 export const leaderEpochsName = 'leader-epoch-checkpoint'
 /** Holes that recovery found, so that a later clean start knows them. */
 export const damagedRangesName = 'damaged-ranges'
@@ -14,6 +16,7 @@ export const partitionMetadataName = 'partition.metadata'
 export const logSuffix = '.log'
 export const offsetIndexSuffix = '.index'
 export const timeIndexSuffix = '.timeindex'
+export const transactionIndexSuffix = '.txnindex'
 export const snapshotSuffix = '.snapshot'
 /** Renamed so first, removed later: a reader may still hold it. */
 export const deletedSuffix = '.deleted'

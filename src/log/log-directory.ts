@@ -13,13 +13,11 @@ import { KafkaError } from '../protocol/errors.ts'
 import {
   formatOffsets,
   formatProperties,
-  maxSmallFileBytes,
-  type PartitionOffsets,
-  parseOffsets,
   parseProperties,
   partitionKey,
   readSmallFile,
 } from './checkpoint-file.ts'
+import { type DirectoryFacts, lastRunOf, readDirectoryFacts } from './directory-facts.ts'
 import {
   cleanShutdownName,
   folderName,
@@ -37,7 +35,7 @@ import { Log } from './log.ts'
 import type { LogHost } from './log-host.ts'
 import { OpenFiles } from './open-files.ts'
 import { type LastRun, recoverLog } from './recovery.ts'
-import { formatSession, parseSession, type Session, sessionFileName } from './session-file.ts'
+import { formatSession, type Session, sessionFileName } from './session-file.ts'
 import { TailCache } from './tail-cache.ts'
 
 /** A partition's folder as found; `topicId` undefined: no readable partition.metadata. */
@@ -84,15 +82,10 @@ export interface OpenLogOptions {
 const concurrency = 4
 
 /** What `open` read. */
-interface Found {
+interface Found extends DirectoryFacts {
   readonly lock: DirectoryLock
-  readonly meta: ReadonlyMap<string, string>
-  readonly session: Session | undefined
   readonly lastRun: LastRun
   readonly folders: readonly LogFolder[]
-  readonly recoveryPoints: PartitionOffsets
-  readonly highWatermarks: PartitionOffsets
-  readonly logStarts: PartitionOffsets
 }
 
 /** One data directory. */
@@ -315,6 +308,7 @@ export class LogDirectory {
         lastRun: isOld ? this.lastRun : 'clean',
         recoveryPoint: isOld ? this.#found.recoveryPoints.get(key) : undefined,
         logStartOffset: isOld ? (this.#found.logStarts.get(key) ?? 0) : 0,
+        compactedTo: this.#found.compactedTo.get(key) ?? 0,
         producerIdExpirationMs: this.#host.producerIdExpirationMs,
         markLossy: this.#host.markLossy,
       })
@@ -536,37 +530,25 @@ async function findAll(io: Io, path: string, lock: DirectoryLock): Promise<Found
     const metadata = await readSmallFile(disk, file, bytes => parseProperties(bytes, ':'))
     folders.push({ name, ...partition, topicId: metadata?.get('topic_id') })
   })
-  const offsets = async (name: string): Promise<PartitionOffsets> =>
-    (await readSmallFile(disk, `${path}/${name}`, parseOffsets)) ?? new Map()
-  const meta =
-    (await readSmallFile(disk, `${path}/${metaPropertiesName}`, bytes =>
-      parseProperties(bytes, '='),
-    )) ?? new Map<string, string>()
-  const saved = await readSmallFile(disk, `${path}/${sessionFileName}`, parseSession)
-  const session = saved?.directoryId === meta.get('directory.id') ? saved : undefined
-  const marker = await disk.readFile(`${path}/${cleanShutdownName}`, maxSmallFileBytes)
-  return {
-    lock,
-    meta,
-    session,
-    lastRun: lastRunOf(session, marker !== undefined || folders.length === 0, lock, disk.bootId()),
-    folders,
-    recoveryPoints: await offsets(recoveryPointsName),
-    highWatermarks: await offsets(highWatermarksName),
-    logStarts: await offsets(logStartsName),
+  const state = await readDirectoryFacts(disk, path)
+  for (const problem of state.problems) {
+    if (problem.path.endsWith(metaPropertiesName) && folders.length > 0) {
+      const message = `${problem.path} ${problem.what}: correct it, or restore it from a copy`
+      throw new DiskError('EINVAL', message)
+    }
+    io.report.warn({ file: problem.path }, `${problem.what}: what it said is not known`)
   }
-}
-
-function lastRunOf(
-  session: Session | undefined,
-  looksClean: boolean,
-  lock: DirectoryLock,
-  bootId: string | undefined,
-): LastRun {
-  if (session === undefined) return looksClean ? 'clean' : 'power-loss'
-  if (session.clean) return 'clean'
-  const isSameBoot = bootId !== undefined && session.bootId === bootId
-  return isSameBoot && session.lockInode === lock.inode ? 'killed' : 'power-loss'
+  const { meta } = state
+  const session =
+    state.session?.directoryId === meta.get('directory.id') ? state.session : undefined
+  const looksClean = state.hasMarker || folders.length === 0
+  return {
+    ...state,
+    lock,
+    session,
+    lastRun: lastRunOf(session, looksClean, lock.inode, disk.bootId()),
+    folders,
+  }
 }
 
 /** §5, as far as the session file alone tells. */

@@ -49,7 +49,11 @@ export interface RecoveryOptions {
   /** From the checkpoints; undefined: nothing is known to be synced. */
   readonly recoveryPoint: number | undefined
   readonly logStartOffset: number
+  /** Below it compaction may have taken whole segments; 0: nowhere. */
+  readonly compactedTo: number
   readonly producerIdExpirationMs: number
+  /** For `ottla log verify --repair`: all segments are read, and a copy of all that is cut is kept. */
+  readonly isRepair?: boolean
   /** Called, and awaited, before damage is cut or renamed. */
   readonly markLossy: () => Promise<void>
 }
@@ -149,7 +153,7 @@ class Recovery {
     const last = this.#segments.at(-1)
     if (last === undefined) return this.#startAt(this.#options.logStartOffset)
     let end: number | undefined
-    if (this.#options.lastRun === 'clean') {
+    if (this.#options.lastRun === 'clean' && !this.#options.isRepair) {
       await this.#loadSealed(this.#segments.length - 1)
       end = await last.loadActive(this.#options.indexIntervalBytes)
       if (end !== undefined) await this.#loadProducers(end)
@@ -173,6 +177,7 @@ class Recovery {
 
   /** The segment that holds the recovery point, or the last one after a clean stop. */
   #scanStart(): number {
+    if (this.#options.isRepair) return 0
     if (this.#options.lastRun === 'clean') return this.#segments.length - 1
     const point = this.#options.recoveryPoint ?? 0
     return Math.max(
@@ -206,11 +211,15 @@ class Recovery {
   }
 
   /**
-   * A whole segment is missing before this one: after a power loss what follows was not synced and
-   * goes, else it is damage. True when the scan goes on.
+   * A whole segment is missing before this one: compaction took it; or after a power loss what
+   * follows was not synced and goes; else it is damage. True when the scan goes on.
    */
   async #skipTo(index: number, expected: Expected): Promise<boolean> {
     const { baseOffset } = this.#segments[index]!
+    if (baseOffset <= this.#options.compactedTo) {
+      expected.offset = baseOffset
+      return true
+    }
     this.#outcome = 'lossy'
     await this.#options.markLossy()
     this.#report(`has nothing between offsets ${expected.offset} and ${baseOffset}`)
@@ -272,6 +281,9 @@ class Recovery {
         if (!isTorn) break
         if (this.#outcome === 'whole') this.#outcome = 'torn'
         this.#report(`cut ${failure.fileSize - failure.position} bytes of an unfinished write`)
+        if (this.#options.isRepair) {
+          await setAsideFrom(this.#shared, segment, failure.position, failure.fileSize)
+        }
         await this.#cut(segment, index, failure.position)
         return undefined
       case 'power-loss':
