@@ -270,21 +270,25 @@ export class Consumer<K = Bytes, V = Bytes>
 
   #workOf(options: RunOptions<K, V>): Work {
     const { telemetry } = this.#home.connected
+    const groupId = this.#groupId
     if ('each' in options) {
       const { each } = options
-      return messageWork((stored, context) => {
-        const message = stored as Message<K, V>
+      const plain = messageWork((message, context) => each(message as Message<K, V>, context))
+      return (unit, context) => {
         const tracing = telemetry.current
-        if (tracing === undefined) return each(message, context)
-        return tracing.process(message, this.#groupId, () => each(message, context))
-      })
+        if (tracing === undefined) return plain(unit, context)
+        const traced = messageWork((message, context) =>
+          tracing.process(message, groupId, () => each(message as Message<K, V>, context)),
+        )
+        return traced(unit, context)
+      }
     }
     return async (unit, context) => {
       const batch = this.#batchOf(unit)
       const work = () => options.eachBatch(batch, context)
       const tracing = telemetry.current
       if (tracing === undefined) await work()
-      else await tracing.processBatch(batch.messages, this.#groupId, work)
+      else await tracing.processBatch(batch.messages, groupId, work)
       unit.done = unit.handed
     }
   }
