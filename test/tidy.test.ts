@@ -19,6 +19,7 @@ const layers = [
   'config',
   'security',
   'client',
+  'kafkajs',
   'log',
   'tier',
   'cluster',
@@ -33,7 +34,14 @@ const layers = [
 ]
 
 /** Folders whose tests may use the simulated world, which stands below them. */
-const entryPoints = ['index.ts', 'protocol.ts', 'testing.ts', 'bin.js']
+const entryPoints = [
+  'index.ts',
+  'protocol.ts',
+  'testing.ts',
+  'kafkajs.ts',
+  'kafkajs/register.ts',
+  'bin.js',
+]
 const wordsNotUsed = /(^|-)(utils?|helpers?|manager|impl|misc|common)(-|\.|$)/
 
 interface SourceFile {
