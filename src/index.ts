@@ -78,6 +78,7 @@ export type {
   TopicPartition,
   TopicPartitionOffset,
   TopicSelector,
+  WaitOptions,
   WorkContext,
 } from './client/consumer/options.ts'
 export { Consumer } from './client/consumer.ts'
@@ -95,6 +96,7 @@ export {
   ProducerStateError,
   SendError,
   SerializationError,
+  UncertainDeliveryError,
 } from './client/producer/errors.ts'
 export type {
   BatchingOptions,

@@ -77,6 +77,7 @@ const bytes: Serde<Uint8Array> = {
  * caller. Serializing throws TypeError for what JSON has no form for (a function, a cycle, a bigint).
  */
 function json<Input, Output>(schema: StandardSchema<Input, Output>): SchemaSerde<Input, Output>
+function json<T>(schema: StandardSchema<unknown, T>): Serde<T>
 function json<T = unknown>(): Serde<T>
 function json(schema?: StandardSchema): SchemaSerde<unknown, unknown> {
   return {

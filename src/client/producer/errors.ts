@@ -67,6 +67,31 @@ const sentences: Readonly<Record<AwaitedThing, string>> = {
   answer: "the broker's answer",
 }
 
+/**
+ * A broker refused a record, or knows nothing of it, after an attempt that may have stored it. `cause`: what
+ * it said last. Records that reject with KafkaError were refused for certain.
+ */
+export class UncertainDeliveryError extends Error {
+  override readonly name = 'UncertainDeliveryError'
+  readonly code = 'UNCERTAIN_DELIVERY'
+  /** Sending it again may store it twice. */
+  readonly retriable = false
+  readonly topic: string
+  readonly partition: number
+  readonly mayBeStored = true
+
+  constructor(
+    { topic, partition }: { readonly topic: string; readonly partition: number },
+    cause: Error,
+  ) {
+    super(`a record for ${topic}-${partition} may be stored or not, last: ${cause.message}`, {
+      cause,
+    })
+    this.topic = topic
+    this.partition = partition
+  }
+}
+
 /** A key or a value could not be serialized. `cause`: what the serializer threw. */
 export class SerializationError extends Error {
   override readonly name = 'SerializationError'

@@ -15,6 +15,7 @@ import type { Cluster } from '../cluster.ts'
 import type { Connection } from '../connection.ts'
 import { Alarm } from './alarm.ts'
 import type { ProducerBatch } from './batch.ts'
+import { UncertainDeliveryError } from './errors.ts'
 import type { Identities } from './identities.ts'
 import type { PartitionQueue } from './partition-queue.ts'
 import type { Failure } from './sequence-state.ts'
@@ -325,7 +326,9 @@ export class Sender {
   #answeredBatch(queue: PartitionQueue, batch: ProducerBatch, answer: PartitionAnswer): void {
     const name = errorName(answer.errorCode)
     if (answer.errorCode === 0 || name === 'DUPLICATE_SEQUENCE_NUMBER') {
-      queue.sequence.acknowledged(batch)
+      for (const implied of queue.sequence.acknowledged(batch)) {
+        this.#events.stored(queue, implied, -1, -1)
+      }
       const baseOffset = answer.errorCode === 0 ? answer.baseOffset : -1
       this.#events.stored(queue, batch, baseOffset, answer.logAppendTimeMs)
       return
@@ -347,17 +350,21 @@ export class Sender {
     const isUnknown = unknownFates.has(error.error)
     if (failure === undefined && !error.retriable) {
       sequence.refusedForGood(batch, isUnknown)
-      this.#events.failed(queue, batch, error)
+      this.#fail(queue, batch, error)
       return
     }
     this.#again(queue, batch, failure ?? (isUnknown ? 'unknown' : 'refused'), error)
     if (errors[error.error].invalidatesMetadata) this.#events.leaderDoubted(queue.topic)
   }
 
+  #fail(queue: PartitionQueue, batch: ProducerBatch, error: Error): void {
+    const told = batch.mayBeStored ? new UncertainDeliveryError(queue, error) : error
+    this.#events.failed(queue, batch, told)
+  }
+
   #again(queue: PartitionQueue, batch: ProducerBatch, failure: Failure, error: Error): void {
-    if (queue.sequence.attemptFailed(batch, failure) === 'failed') {
-      this.#events.failed(queue, batch, error)
-      return
+    for (const failed of queue.sequence.attemptFailed(batch, failure)) {
+      this.#fail(queue, failed, failed.lastError ?? error)
     }
     const delayMs = this.#cluster.nextBackoffMs(batch.attempts - 1)
     queue.notBeforeMs = this.#clock.monotonicMs() + delayMs
@@ -379,7 +386,7 @@ export class Sender {
       batch.lastError = error
       if (error instanceof KafkaError && !error.retriable) {
         queue.sequence.refusedForGood(batch, false)
-        this.#events.failed(queue, batch, error)
+        this.#fail(queue, batch, error)
         continue
       }
       this.#again(queue, batch, wasSent ? 'unknown' : 'refused', error)

@@ -16,12 +16,15 @@
  *    attempt was stored: the batch *may be stored*. Any other refusal is definite.
  * 4. A batch that is given up (its time is over, or it is refused for good) is kept while it is on the
  *    wire, for its answer. When it is certain that it was not stored, the sequence has a gap: what
- *    comes after it was and will be refused, so none of it is stored, and a new era begins with it, from 0.
+ *    comes after it was and will be refused, so none of it is stored; what comes before is settled first,
+ *    one at a time; then a new era begins with what comes after, from 0.
  *    When it may be stored, the sequence goes on behind it, and the next answer tells.
  * 5. OUT_OF_ORDER_SEQUENCE_NUMBER and the like say nothing of a batch that has outstanding ones before it.
- *    Of the oldest they say that the leader lacks what went before, and this batch. When no attempt of it may be
- *    stored, a new era begins with it. Otherwise a late attempt could still be stored under the old
- *    era: it fails, and its sender is told that it may be stored.
+ *    The oldest, when it may be stored, may be so before what the leader remembers: after a restart it knows
+ *    a producer's newest batch alone. So the next one is tried, and so on: as soon as one is acknowledged,
+ *    those before it are stored too, nobody knows where. When none is, or one cannot be stored, the leader
+ *    has lost what went before: those that were tried fail, for a late attempt could still be stored
+ *    under the old era, and their senders are told that they may be stored; a new era begins behind them.
  * 6. A batch that is cut in two is followed by its parts under the sequences it had.
  *
  * Without idempotence there are no sequences, one batch of a partition is on the wire at a time, and
@@ -49,6 +52,7 @@ export type Failure = 'refused' | 'unknown' | 'sequence' | 'fenced'
 const mostOnWire = 5
 const lastEpoch = 32_767
 const sequences = 2 ** 31
+const noGap = Number.POSITIVE_INFINITY
 
 export class SequenceState<B extends Sequenced> {
   readonly #isIdempotent: boolean
@@ -60,7 +64,10 @@ export class SequenceState<B extends Sequenced> {
   /** Nothing of the era was acknowledged. */
   #isFresh = true
   #isRecovering = false
-  #hasGap = false
+  /** So many of the oldest got no answer but rule 5's. */
+  #tried = 0
+  /** So many of the oldest come before a sequence that will never be stored; Infinity: there is none. */
+  #gap = noGap
   #wantsId: boolean
 
   constructor(isIdempotent: boolean) {
@@ -100,10 +107,13 @@ export class SequenceState<B extends Sequenced> {
 
   /** A batch that has to be sent again, 'new': one that was never sent, undefined: nothing may go. */
   next(): B | 'new' | undefined {
-    if (this.#hasGap && this.#onWire === 0) this.#raiseEpoch()
-    if (this.#hasGap || this.#wantsId) return undefined
-    const isOneAtATime = !this.#isIdempotent || this.#isFresh || this.#isRecovering
+    if (this.#gap === 0 && this.#onWire === 0) this.#raiseEpoch()
+    if (this.#gap === 0 || this.#wantsId) return undefined
+    if (this.#tried >= Math.min(this.#outstanding.length, this.#gap)) this.#tried = 0
+    const isSettling = this.#isRecovering || this.#gap !== noGap
+    const isOneAtATime = !this.#isIdempotent || this.#isFresh || isSettling
     if (this.#onWire >= (isOneAtATime ? 1 : mostOnWire)) return undefined
+    if (isSettling) return this.#outstanding[this.#tried] ?? 'new'
     for (const batch of this.#outstanding) if (!batch.isOnWire) return batch
     return 'new'
   }
@@ -118,33 +128,35 @@ export class SequenceState<B extends Sequenced> {
     this.#onWire++
   }
 
-  /** It is stored. */
-  acknowledged(batch: B): void {
+  /** It is stored; answers those of before that are so too, though nobody said where. */
+  acknowledged(batch: B): readonly B[] {
     this.#land(batch)
+    this.#isFresh = false
+    const index = this.#outstanding.indexOf(batch)
+    const implied = this.#takeTried(Math.min(index, this.#tried))
     if (batch === this.#outstanding[0]) this.#isRecovering = false
     this.#remove(batch)
-    this.#isFresh = false
+    return implied
   }
 
-  /** An attempt failed. 'again': it will be `next`; 'failed': it is not outstanding any more. */
-  attemptFailed(batch: B, failure: Failure): 'again' | 'failed' {
+  /** An attempt failed; answers those that are not outstanding any more. The others go again. */
+  attemptFailed(batch: B, failure: Failure): readonly B[] {
     this.#land(batch)
     this.#isRecovering = true
     if (failure === 'unknown') batch.mayBeStored = true
     if (batch.isGivenUp) {
       this.#drop(batch)
-      return 'failed'
+      return [batch]
     }
     const tells = failure === 'sequence' || failure === 'fenced'
-    if (!tells || !this.#isIdempotent || batch !== this.#outstanding[0] || this.#hasGap)
-      return 'again'
-    if (batch.mayBeStored) {
-      this.#remove(batch)
-      return 'failed'
-    }
-    if (failure === 'fenced') this.#wantsId = true
-    else this.#hasGap = true
-    return 'again'
+    if (!tells || !this.#isIdempotent || this.#gap === 0) return []
+    if (batch !== this.#outstanding[this.#tried]) return []
+    if (batch.mayBeStored) this.#tried++
+    const hasMore = this.#tried < Math.min(this.#outstanding.length, this.#gap)
+    if (batch.mayBeStored && failure === 'sequence' && hasMore) return []
+    if (failure === 'sequence') this.#gap = this.#tried
+    else if (!batch.mayBeStored) this.#wantsId = true
+    return this.#takeTried(this.#tried)
   }
 
   /** The answer to an attempt is that it will never be stored, or, with `isUnknown`, that nobody can tell. */
@@ -173,12 +185,19 @@ export class SequenceState<B extends Sequenced> {
       part.mayBeStored = batch.mayBeStored
       if (sequence >= 0) sequence = (sequence + part.count) % sequences
     }
-    this.#outstanding.splice(this.#outstanding.indexOf(batch), 1, ...parts)
+    const index = this.#outstanding.indexOf(batch)
+    if (index < this.#gap) this.#gap += parts.length - 1
+    this.#outstanding.splice(index, 1, ...parts)
+  }
+
+  /** Another leader may remember more. */
+  leaderChanged(): void {
+    this.#tried = 0
   }
 
   /** The topic was made anew: its leaders know nothing of what was. */
   restart(): void {
-    if (this.#isIdempotent && this.#producerId >= 0 && this.#nextSequence > 0) this.#hasGap = true
+    if (this.#isIdempotent && this.#producerId >= 0 && this.#nextSequence > 0) this.#gap = 0
   }
 
   #land(batch: B): void {
@@ -186,15 +205,27 @@ export class SequenceState<B extends Sequenced> {
     this.#onWire--
   }
 
+  #takeTried(count: number): readonly B[] {
+    this.#tried = 0
+    this.#gap = Math.max(0, this.#gap - count)
+    const taken = this.#outstanding.splice(0, count)
+    if (this.#outstanding.length === 0) this.#isRecovering = false
+    return taken
+  }
+
   #remove(batch: B): void {
-    this.#outstanding.splice(this.#outstanding.indexOf(batch), 1)
+    const index = this.#outstanding.indexOf(batch)
+    if (index < this.#tried) this.#tried--
+    if (index < this.#gap) this.#gap--
+    this.#outstanding.splice(index, 1)
     if (this.#outstanding.length === 0) this.#isRecovering = false
   }
 
   /** Rule 4. */
   #drop(batch: B): void {
+    const index = this.#outstanding.indexOf(batch)
     this.#remove(batch)
-    if (this.#isIdempotent && !batch.mayBeStored) this.#hasGap = true
+    if (this.#isIdempotent && !batch.mayBeStored) this.#gap = Math.min(this.#gap, index)
   }
 
   #raiseEpoch(): void {
@@ -206,7 +237,8 @@ export class SequenceState<B extends Sequenced> {
     this.#producerEpoch = producerEpoch
     this.#nextSequence = 0
     this.#isFresh = true
-    this.#hasGap = false
+    this.#gap = noGap
+    this.#tried = 0
     for (const batch of this.#outstanding) {
       batch.mayBeStored = false
       this.#sequence(batch)

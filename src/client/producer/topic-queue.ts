@@ -71,6 +71,7 @@ export class TopicQueue {
       const { leaderId } = infos[index]!
       if (each.leaderId === leaderId) return false
       each.leaderId = leaderId
+      each.sequence.leaderChanged()
       if (leaderId < 0) this.#sticky.leave(index)
       return true
     })
