@@ -200,6 +200,31 @@ test('close settles whatever waits, also where no broker is reached', () =>
     assert.ok(world.nowMs < 60_000, `${world.nowMs} ms`)
   }))
 
+test('a signal ends every call of a consumer that waits, with its reason', () =>
+  simulated().run(async world => {
+    const io = world.io('client')
+    const assignment = [{ topic: 'orders', partition: 0, offset: 0 }]
+    await using consumer = new Consumer({ bootstrap, io, assignment, groupId: 'g' })
+    const [place] = assignment
+    const calls: ((signal: AbortSignal) => Promise<unknown>)[] = [
+      signal => consumer.seek(place!, { to: 'end' }, { signal }),
+      signal => consumer.committed(undefined, { signal }),
+      signal => consumer.commit(place, { signal }),
+      signal => consumer.offsetsForTimes([{ ...place!, timestamp: 1 }], { signal }),
+    ]
+    for (const call of calls) {
+      const why = new Error('enough')
+      const stop = new AbortController()
+      const waiting = call(stop.signal)
+      const rejected = assert.rejects(waiting, why)
+      await world.sleep(10)
+      stop.abort(why)
+      await rejected
+      await assert.rejects(call(stop.signal), why)
+    }
+    assert.ok(world.nowMs < 1_000, `${world.nowMs} ms`)
+  }))
+
 test('nothing can be made on a client that was closed', () =>
   inWorld(async ({ client: make }) => {
     const client = make()

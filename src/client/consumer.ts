@@ -1,3 +1,4 @@
+import { abortable } from './abort.ts'
 import type { BatchLimits } from './consumer/batch-reader.ts'
 import type { FetchSettings } from './consumer/broker-fetch.ts'
 import { keyOf } from './consumer/committer.ts'
@@ -16,6 +17,7 @@ import type {
   SeekTarget,
   TopicPartition,
   TopicPartitionOffset,
+  WaitOptions,
 } from './consumer/options.ts'
 import type { ConsumedPartition, Unit } from './consumer/partition.ts'
 import { logBeginning, logEnd } from './consumer/positions.ts'
@@ -67,21 +69,13 @@ export class Consumer<K = Bytes, V = Bytes>
    * aborted the loop ends as if there were no more, with its last message finished. Throws
    * ConsumerStateError BUSY: there is one loop a consumer.
    */
-  messages({
-    signal,
-  }: {
-    readonly signal?: AbortSignal
-  } = {}): AsyncIterableIterator<Message<K, V>> {
+  messages({ signal }: WaitOptions = {}): AsyncIterableIterator<Message<K, V>> {
     this.#occupy()
     return new Iteration(this.#core, handMessage<K, V>, signal)
   }
 
   /** As `messages`, with all that is there of one partition at a time; the fastest way to read. */
-  batches({
-    signal,
-  }: {
-    readonly signal?: AbortSignal
-  } = {}): AsyncIterableIterator<MessageBatch<K, V>> {
+  batches({ signal }: WaitOptions = {}): AsyncIterableIterator<MessageBatch<K, V>> {
     this.#occupy()
     return new Iteration(this.#core, unit => this.#batchOf(unit), signal)
   }
@@ -140,7 +134,9 @@ export class Consumer<K = Bytes, V = Bytes>
   async seek(
     partitions: TopicPartition | readonly TopicPartition[],
     target: SeekTarget,
+    { signal }: WaitOptions = {},
   ): Promise<void> {
+    signal?.throwIfAborted()
     const list = 'topic' in partitions ? [partitions] : partitions
     const mine = list.map(each => this.#mine(each))
     if ('offset' in target) {
@@ -148,9 +144,8 @@ export class Consumer<K = Bytes, V = Bytes>
       return
     }
     const timestamp = 'to' in target ? ends[target.to] : timeOf(target.timestamp)
-    const found = await this.#core.positions.find(
-      mine.map(each => ({ ...placeOf(each), timestamp })),
-    )
+    const finding = this.#core.positions.find(mine.map(each => ({ ...placeOf(each), timestamp })))
+    const found = await abortable(finding, signal)
     for (const [index, each] of mine.entries()) {
       const result = found[index]!
       if (result instanceof Error) throw result
@@ -169,10 +164,12 @@ export class Consumer<K = Bytes, V = Bytes>
    */
   async committed(
     partitions: readonly TopicPartition[] = this.assignment(),
+    { signal }: WaitOptions = {},
   ): Promise<readonly TopicPartitionOffset[]> {
+    signal?.throwIfAborted()
     const { group } = this.#core
     if (group === undefined) throw new ConsumerStateError('NO_GROUP', 'set groupId to have offsets')
-    return await group.committed(partitions)
+    return await abortable(group.committed(partitions), signal)
   }
 
   /**
@@ -182,19 +179,24 @@ export class Consumer<K = Bytes, V = Bytes>
    */
   async commit(
     what?: Message<K, V> | TopicPartitionOffset | readonly TopicPartitionOffset[],
+    { signal }: WaitOptions = {},
   ): Promise<void> {
-    if (what === undefined) return await this.#core.commitHandedOut()
+    signal?.throwIfAborted()
+    if (what === undefined) return await abortable(this.#core.commitHandedOut(), signal)
     const list = isList(what) ? what : [isMessage(what) ? behind(what) : what]
-    await this.#core.commit(list)
+    await abortable(this.#core.commit(list), signal)
   }
 
   /** The first offset at or after each time; the end where there is none. Needs no assignment. */
   async offsetsForTimes(
     queries: readonly (TopicPartition & { readonly timestamp: number | Date })[],
+    { signal }: WaitOptions = {},
   ): Promise<readonly TopicPartitionOffset[]> {
-    const found = await this.#core.positions.find(
+    signal?.throwIfAborted()
+    const finding = this.#core.positions.find(
       queries.map(each => ({ ...placeOf(each), timestamp: timeOf(each.timestamp) })),
     )
+    const found = await abortable(finding, signal)
     return queries.map((query, index) => {
       const result = found[index]!
       if (result instanceof Error) throw result
@@ -264,7 +266,7 @@ export class Consumer<K = Bytes, V = Bytes>
       ...placeOf(source),
       messages: rest,
       highWatermark: source.highWatermark,
-      commit: () => this.#core.commit([behind(rest.at(-1)!)]),
+      commit: ({ signal } = {}) => abortable(this.#core.commit([behind(rest.at(-1)!)]), signal),
     }
   }
 

@@ -170,7 +170,13 @@ export interface MessageBatch<K = Bytes, V = Bytes> extends TopicPartition {
   /** End of what is replicated, as of the last fetch. */
   readonly highWatermark: number
   /** Commits all of its partition up to and with this batch. */
-  commit(): Promise<void>
+  commit(options?: WaitOptions): Promise<void>
+}
+
+/** How long a call may wait. */
+export interface WaitOptions {
+  /** Ends it: it rejects with the signal's reason, and a loop ends. What was sent already may be done. */
+  readonly signal?: AbortSignal
 }
 
 /** How `run` works. */
