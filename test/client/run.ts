@@ -1,101 +1,150 @@
 /**
- * One conformance suite of our client: node test/client/run.ts [--bootstrap HOST:PORT] [--kafka] [--case TEXT]... [--json FILE]
+ * The conformance suite of our client:
  *
- * Runs against Ottla, in memory in this process; against the broker that is named; or, with
- * `--kafka`, against Ottla and then Apache Kafka, which ../shared/bench starts (BENCH names another
- * place), and tells where they differ. A case asserts what has to be and answers what it saw, which
- * has to be the same for all brokers. Exit code 1 when a case failed or they differ.
+ *     node test/client/run.ts [--bootstrap HOST:PORT]... [--kafka] [--case TEXT]... [--section NAME]... [--json FILE]
+ *
+ * Runs against each broker that is named; without one against Ottla, in memory in this process; with
+ * `--kafka` also against Apache Kafka (see live-kafka.ts). A case asserts what has to be and answers
+ * what it saw, which has to be the same for all brokers. At the end stands a table of cases by
+ * brokers; exit code 1 when a case failed or brokers differ.
  */
-import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { isDeepStrictEqual, parseArgs } from 'node:util'
 import { startBroker } from '../../src/testing.ts'
-import { freePort } from '../live-broker.ts'
+import { LiveKafka } from '../live-kafka.ts'
+import { adminCases } from './admin-cases.ts'
+import { clientCases } from './client-cases.ts'
 import { consumerCases } from './consumer-cases.ts'
 import { groupCases } from './group-cases.ts'
+import { producerCases } from './producer-cases.ts'
+import { roundtripCases } from './roundtrip-cases.ts'
 import { type Case, judge, type Outcome } from './suite.ts'
 
 const { values: options } = parseArgs({
   options: {
-    bootstrap: { type: 'string' },
+    bootstrap: { type: 'string', multiple: true, default: [] },
     kafka: { type: 'boolean', default: false },
     case: { type: 'string', multiple: true, default: [''] },
+    section: { type: 'string', multiple: true },
     json: { type: 'string' },
   },
 })
-const bench = process.env['BENCH'] ?? join(import.meta.dirname, '../../../shared/bench')
-const sections: readonly (readonly [string, readonly Case[]])[] = [
-  ['Consumer', consumerCases],
-  ['Consumer in a group', groupCases],
-]
+const all: Readonly<Record<string, readonly Case[]>> = {
+  client: clientCases,
+  producer: producerCases,
+  consumer: consumerCases,
+  group: groupCases,
+  roundtrip: roundtripCases,
+  admin: adminCases,
+}
 
-/** What nobody caught while cases ran: it fails the run. */
+interface Target {
+  readonly name: string
+  readonly bootstrap: string
+  stop(): Promise<void>
+}
+
+/** A case, and where it belongs. */
+interface Chosen {
+  readonly section: string
+  readonly each: Case
+}
+
+const chosen: readonly Chosen[] = Object.entries(all)
+  .filter(([section]) => options.section?.includes(section) ?? true)
+  .flatMap(([section, cases]) => cases.map(each => ({ section, each })))
+  .filter(({ each }) => options.case.some(text => each.name.includes(text)))
+
+/** What nobody caught, or warned of a leak, while cases ran: it fails the run. */
 const strays: string[] = []
-process.on('unhandledRejection', reason => strays.push(`unhandled rejection: ${reason}`))
+let current = 'before the first case'
+process.on('unhandledRejection', reason =>
+  strays.push(`${current}: unhandled rejection: ${reason}`),
+)
+process.removeAllListeners('warning').on('warning', ({ name, message }) => {
+  if (name === 'MaxListenersExceededWarning') strays.push(`${current}: ${message}`)
+})
 
-async function against(broker: string, bootstrap: string): Promise<Outcome[]> {
+async function ottla(): Promise<Target> {
+  const broker = await startBroker({
+    properties: { 'group.initial.rebalance.delay.ms': '0', 'offsets.topic.num.partitions': '4' },
+  })
+  return { name: 'Ottla', bootstrap: broker.bootstrap, stop: () => broker.close() }
+}
+
+async function kafka(): Promise<Target> {
+  const broker = await LiveKafka.start()
+  return { name: 'Apache Kafka', bootstrap: broker.bootstrap, stop: () => broker.remove() }
+}
+
+async function against({ name: broker, bootstrap }: Target): Promise<Outcome[]> {
   const outcomes: Outcome[] = []
-  for (const [section, cases] of sections) {
-    const chosen = cases.filter(({ name }) => options.case.some(each => name.includes(each)))
-    if (chosen.length > 0) console.log(`${section}, against ${broker}`)
-    for (const [index, each] of chosen.entries()) {
-      const prefix = `conf-${Date.now()}-${index}`
-      const outcome = await judge(each, bootstrap, prefix)
-      outcomes.push(outcome)
-      const { name, ms, failure } = outcome
-      const told = failure === undefined ? '' : `\n         ${failure}`
-      console.log(`  ${failure === undefined ? 'ok    ' : 'FAILED'} ${name} (${ms} ms)${told}`)
-    }
+  console.log(`against ${broker}, ${bootstrap}`)
+  for (const [index, { section, each }] of chosen.entries()) {
+    if (section !== chosen[index - 1]?.section) console.log(` ${section}`)
+    current = each.name
+    const outcome = await judge(each, bootstrap, `conf-${Date.now()}-${index}`)
+    outcomes.push(outcome)
+    const { name, ms, failure } = outcome
+    const told = failure === undefined ? '' : `\n         ${failure}`
+    const place = `${index + 1}/${chosen.length}`.padStart(7)
+    console.log(`${place} ${failure === undefined ? 'ok    ' : 'FAILED'} ${name} (${ms} ms)${told}`)
   }
   return outcomes
 }
 
-async function againstOttla(): Promise<Outcome[]> {
-  await using broker = await startBroker({
-    properties: { 'group.initial.rebalance.delay.ms': '0', 'offsets.topic.num.partitions': '4' },
-  })
-  return await against('Ottla', broker.bootstrap)
+/** How an outcome differs from what the first broker gave, in words; undefined where it does not. */
+function difference(first: Outcome, other: Outcome): string | undefined {
+  if (isDeepStrictEqual(first.saw, other.saw) && first.failure === other.failure) return undefined
+  const told = ({ saw, failure }: Outcome) => failure ?? JSON.stringify(saw)
+  return `${first.name}\n    ${told(first)}\n    ${told(other)}`
 }
 
-async function againstKafka(): Promise<Outcome[]> {
-  const port = await freePort()
-  execFileSync(join(bench, 'kafka-start'), ['1', String(port)])
+function table(results: ReadonlyMap<string, readonly Outcome[]>): string[] {
+  const cell = ({ failure, ms }: Outcome) => (failure === undefined ? `ok, ${ms} ms` : 'FAILED')
+  const rows = chosen.map(({ section, each }, index) => {
+    const cells = [...results.values()].map(outcomes => cell(outcomes[index]!))
+    return `| ${[section, each.name, ...cells].join(' | ')} |`
+  })
+  const columns = ['', 'case', ...results.keys()]
+  return [`| ${columns.join(' | ')} |`, `|${columns.map(() => '---|').join('')}`, ...rows]
+}
+
+const starts: (() => Promise<Target>)[] = options.bootstrap.map(bootstrap => async () => ({
+  name: bootstrap,
+  bootstrap,
+  async stop() {},
+}))
+if (starts.length === 0) starts.push(ottla)
+if (options.kafka) starts.push(kafka)
+
+const results = new Map<string, Outcome[]>()
+for (const start of starts) {
+  const target = await start()
   try {
-    return await against('Apache Kafka', `127.0.0.1:${port}`)
+    results.set(target.name, await against(target))
   } finally {
-    execFileSync(join(bench, 'kafka-stop'), [String(port), '--purge'])
+    await target.stop()
   }
 }
-
-function differences(ottla: readonly Outcome[], kafka: readonly Outcome[]): string[] {
-  return ottla.flatMap((mine, index) => {
-    const theirs = kafka[index]!
-    if (isDeepStrictEqual(mine.saw, theirs.saw) && mine.failure === theirs.failure) return []
-    const told = ({ saw, failure }: Outcome) => failure ?? JSON.stringify(saw)
-    return `${mine.name}\n  Ottla: ${told(mine)}\n  Kafka: ${told(theirs)}`
-  })
+if (options.json !== undefined) {
+  writeFileSync(options.json, JSON.stringify(Object.fromEntries(results), null, 2))
 }
+for (const line of table(results)) console.log(line)
 
-const results: Record<string, Outcome[]> = {}
-if (options.bootstrap !== undefined) {
-  results[options.bootstrap] = await against(options.bootstrap, options.bootstrap)
-} else {
-  results['Ottla'] = await againstOttla()
-  if (options.kafka) results['Kafka'] = await againstKafka()
-}
-if (options.json !== undefined) writeFileSync(options.json, JSON.stringify(results, null, 2))
-
-const { Ottla: ottla, Kafka: kafka } = results
-const differing = ottla === undefined || kafka === undefined ? [] : differences(ottla, kafka)
-for (const difference of differing) console.log(`DIFFERENT ${difference}`)
-for (const stray of strays) console.log(`FAILED ${stray}`)
-for (const [broker, outcomes] of Object.entries(results)) {
+const [[firstName = '', first = []] = [], ...others] = results
+const differences = others.flatMap(([name, outcomes]) =>
+  outcomes.flatMap((outcome, index) => {
+    const told = difference(first[index]!, outcome)
+    return told === undefined ? [] : `DIFFERENT ${firstName}, ${name}: ${told}`
+  }),
+)
+for (const told of [...differences, ...strays.map(each => `FAILED ${each}`)]) console.log(told)
+let failures = 0
+for (const [broker, outcomes] of results) {
   const failed = outcomes.filter(({ failure }) => failure !== undefined).length
+  failures += failed
   console.log(`${broker}: ${outcomes.length - failed} passed, ${failed} failed`)
 }
-if (kafka !== undefined) console.log(`${differing.length} differences`)
-const isGood = Object.values(results).every(each =>
-  each.every(({ failure }) => failure === undefined),
-)
-process.exitCode = isGood && differing.length === 0 && strays.length === 0 ? 0 : 1
+if (others.length > 0) console.log(`${differences.length} differences`)
+process.exitCode = failures + differences.length + strays.length === 0 ? 0 : 1
