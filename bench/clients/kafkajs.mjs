@@ -4,7 +4,9 @@ import { createRequire } from 'node:module'
 const require = createRequire(`${process.env.CLIENTS}/`)
 const { Kafka, Partitioners, logLevel } = require('kafkajs')
 
-const kafkaAt = bootstrap => new Kafka({ brokers: [bootstrap], logLevel: logLevel.ERROR })
+let kafka
+const kafkaAt = bootstrap =>
+  (kafka ??= new Kafka({ brokers: [bootstrap], logLevel: logLevel.ERROR }))
 
 export async function producer({ bootstrap }) {
   const producer = kafkaAt(bootstrap).producer({

@@ -6,8 +6,9 @@ const {
   KafkaJS: { Kafka, logLevel },
 } = require('@confluentinc/kafka-javascript')
 
+let kafka
 const kafkaAt = bootstrap =>
-  new Kafka({ kafkaJS: { brokers: [bootstrap], logLevel: logLevel.ERROR } })
+  (kafka ??= new Kafka({ kafkaJS: { brokers: [bootstrap], logLevel: logLevel.ERROR } }))
 
 export async function producer({ bootstrap, oneByOne }) {
   // Its guide asks for no linger where each send is awaited.

@@ -2,13 +2,14 @@
 import { createRequire } from 'node:module'
 
 const require = createRequire(`${process.env.CLIENTS}/`)
-const { Consumer, MessagesStreamModes, Producer } = require('@platformatic/kafka')
+const { Consumer, MessagesStreamModes, ProduceAcks, Producer } = require('@platformatic/kafka')
 
 let clients = 0
 const base = bootstrap => ({ clientId: `bench-${clients++}`, bootstrapBrokers: [bootstrap] })
 
 export async function producer({ bootstrap }) {
-  const producer = new Producer(base(bootstrap))
+  // By default it waits for the leader alone.
+  const producer = new Producer({ ...base(bootstrap), acks: ProduceAcks.ALL })
   return {
     sendOne: (topic, value) => producer.send({ messages: [{ topic, value }] }),
     sendMany: (topic, values) =>
