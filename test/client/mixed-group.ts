@@ -1,9 +1,12 @@
 /**
- * One group of three clients: node test/client/mixed-group.ts [--seconds N] [--assignor NAME]... [--seed N]
+ * One group of three clients:
  *
- * Members of Ottla's Consumer, of the Java client and of librdkafka read 12 partitions, one of each
- * to begin with, while members join and leave, `--seconds` for each assignor (120; cooperative-sticky,
- * then range). The broker is Ottla, in a process of its own, or `--bootstrap HOST:PORT`.
+ *     node test/client/mixed-group.ts [--seconds N] [--assignor NAME]... [--seed N] [--kafka | --bootstrap HOST:PORT]
+ *
+ * Members of Ottla's Consumer, of the Java client and of librdkafka read 12 partitions, which our
+ * Producer feeds; one of each to begin with, then members join and leave, `--seconds` for each assignor
+ * (120, and 30 for CI; cooperative-sticky, then range). The broker is Ottla, in a process of its own, or
+ * Apache Kafka, or one that is named.
  *
  * Shown: every acknowledged message is read and committed; no partition has two owners, neither in
  * one generation nor at one time; committed offsets never go back; with cooperative-sticky the
@@ -18,9 +21,10 @@ import { nodeIo } from '../../src/io/node.ts'
 import { Prng } from '../../src/sim/random.ts'
 import { Checks } from '../groups/checks.ts'
 import type { MemberEvent } from '../groups/events.ts'
-import { Feed } from '../groups/feed.ts'
 import { type Client, commandOf, Program } from '../groups/program.ts'
 import { LiveBroker } from '../live-broker.ts'
+import { LiveKafka } from '../live-kafka.ts'
+import { Feed } from './feed.ts'
 import { type Gap, Ownership } from './ownership.ts'
 
 const clients: readonly Client[] = ['ottla', 'java', 'librdkafka']
@@ -38,6 +42,7 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '120' },
     assignor: { type: 'string', multiple: true, default: ['cooperative-sticky', 'range'] },
     bootstrap: { type: 'string' },
+    kafka: { type: 'boolean', default: false },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
   },
 })
@@ -52,6 +57,7 @@ interface Seat {
 
 class MixedGroup {
   readonly #cluster: Cluster
+  readonly #bootstrap: string
   readonly #topic: string
   readonly #group: string
   readonly #random: Prng
@@ -65,6 +71,7 @@ class MixedGroup {
 
   constructor(cluster: Cluster, bootstrap: string, assignor: string, topic: string) {
     this.#cluster = cluster
+    this.#bootstrap = bootstrap
     this.#topic = topic
     this.#group = `${topic}-group`
     this.#random = new Prng(seed, assignor)
@@ -88,14 +95,7 @@ class MixedGroup {
 
   /** Everything that is to be shown, from the first member to the last. */
   async run(): Promise<void> {
-    const feed = new Feed(
-      this.#cluster,
-      this.#topic,
-      partitions,
-      this.checks,
-      new Prng(seed),
-      feedEveryMs,
-    )
+    const feed = new Feed(this.#bootstrap, this.#topic, partitions, this.checks, feedEveryMs)
     const feeding = feed.run()
     for (const seat of this.#seats) if (seat.member.endsWith('-0')) this.#join(seat)
     await this.#until(startDeadlineMs, 'one member of each client', () => this.#in() === 3)
@@ -106,7 +106,7 @@ class MixedGroup {
     }
     feed.stop()
     await feeding
-    if (feed.unknown > 0) this.checks.breach('the feed', `${feed.unknown} with unknown outcome`)
+    for (const failure of feed.failures) this.checks.breach('a message was not sent', failure)
     await this.#until(drainDeadlineMs, 'the end is committed', () => this.#isDone())
     for (const program of this.#programs) program.finish()
     const ended = Promise.all(this.#programs.map(program => program.ended))
@@ -231,8 +231,10 @@ function line(
   return `    ${`${client}, ${what}`.padEnd(63)}${cells.join('')}`
 }
 
-const broker = values.bootstrap === undefined ? await LiveBroker.start() : undefined
-const bootstrap = values.bootstrap ?? broker!.bootstrap
+const kafka = values.kafka ? await LiveKafka.start() : undefined
+const isGiven = kafka !== undefined || values.bootstrap !== undefined
+const broker = isGiven ? undefined : await LiveBroker.start()
+const bootstrap = values.bootstrap ?? (kafka ?? broker!).bootstrap
 const [host = '', port = ''] = bootstrap.split(':')
 const cluster = new Cluster(nodeIo(), { bootstrap: [{ host, port: Number(port) }] })
 let failed = 0
@@ -256,6 +258,7 @@ try {
     failed++
   }
   await broker?.remove()
+  await kafka?.remove()
 }
 console.log(`mixed group: ${values.assignor.length - failed} passed, ${failed} failed`)
 process.exitCode = failed === 0 ? 0 : 1
