@@ -6,9 +6,10 @@
  *     await client.producer().send({ topic: 'orders', value: 'v' })
  *     const consumer = client.consumer({ groupId: 'billing', topics: 'orders' })
  *
- * Nothing connects before the first call. Requests of all are pipelined over the shared connection;
- * those that a broker holds on purpose (a Fetch that waits, a JoinGroup) go over connections of their
- * own, for a broker answers a connection in order.
+ * Nothing connects before the first call. Requests of all are pipelined over the shared connection.
+ * A broker answers a connection in order, so those that it holds on purpose (a Fetch that waits, a
+ * JoinGroup) go over connections of their own, with the heartbeats. A Produce that waits for replicas
+ * still holds what the same client has sent behind it: where that matters, make two clients.
  */
 import { Admin } from './admin.ts'
 import type { ClientMetrics } from './client-metrics.ts'

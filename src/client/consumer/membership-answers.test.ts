@@ -225,6 +225,26 @@ test('what is said of the old generation while it joins the next one loses nothi
     assert.equal(coordinator.joins.length, 2)
   }))
 
+test('heartbeats go on while the broker holds what shares a connection', () =>
+  inWorld({}, async ({ coordinator, membership, events, until }) => {
+    await until(() => events.length === 1)
+    const held: ScriptedRequest[] = []
+    let beats = 0
+    coordinator.script = request => {
+      if (request.header.apiKey === heartbeatRequest.apiKey) beats++
+      if (request.header.apiKey !== offsetCommitRequest.apiKey) return false
+      held.push(request)
+      return true
+    }
+    const committing = membership.commit([{ topic: 'a', partition: 0, offset: 7 }])
+    await until(() => held.length === 1 && beats >= 5)
+    const partitions = [{ partitionIndex: 0, errorCode: 0 }]
+    held[0]!.answer(offsetCommitResponse, { topics: [{ topicId: idOf('a'), partitions }] })
+    await committing
+    assert.equal(held.length, 1)
+    assert.deepEqual(events, ['+ a0 a1 a2'])
+  }))
+
 test('it claims partitions since when it was given them, not since it joined last', () =>
   inWorld({}, async ({ coordinator, events, until }) => {
     await until(() => events.length === 1)

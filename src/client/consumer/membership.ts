@@ -4,7 +4,8 @@
  * One loop joins and waits, one chain of timers heartbeats beside it; so a member stays alive while
  * user code finishes its work before a revocation, which the broker waits for up to the rebalance
  * time-out. Requests that a broker holds until other members have come (JoinGroup, SyncGroup) go over
- * a lane of their own (see connections.ts), so that no heartbeat or commit waits behind them.
+ * a lane of their own (see connections.ts), so that no commit waits behind them. Heartbeats, which stop
+ * meanwhile, go there too, so that none waits behind a Produce of the same client.
  *
  * With an eager assignor a member gives up all it has before it joins; when all its assignors are
  * cooperative it keeps it, gives up what the leader wants for others, and joins again (KIP-429).
@@ -49,7 +50,7 @@ export interface MembershipOptions {
   readonly metadataMaxAgeMs: number
   /** For a broker to answer, beside the rebalance time-out where it holds the request. */
   readonly requestTimeoutMs: number
-  /** The lane of requests that are held. */
+  /** The lane of requests that are held, and of heartbeats. */
   readonly lane: string
   /** The topics subscribed to, as they are now. */
   topics(): Promise<PartitionCounts>
@@ -100,8 +101,10 @@ export class Membership implements Group {
   /** Of the leader, for topics that change. */
   #look: Timer | undefined
   #wake = Promise.withResolvers<void>()
-  /** Of requests that are held, when it leaves. */
-  readonly #stopHeld = new AbortController()
+  /** Ends what is under way in the lane, when it leaves. */
+  readonly #stopLane = new AbortController()
+  readonly #prompt: LaneOptions
+  /** For requests that are held. */
   readonly #held: LaneOptions
   #leaving: Promise<void> | undefined
   #running: Promise<void> | undefined
@@ -112,7 +115,8 @@ export class Membership implements Group {
     this.#options = options
     const { lane, rebalanceTimeoutMs, requestTimeoutMs } = options
     const timeoutMs = rebalanceTimeoutMs + requestTimeoutMs
-    this.#held = { lane, timeoutMs, signal: this.#stopHeld.signal }
+    this.#prompt = { lane, signal: this.#stopLane.signal }
+    this.#held = { ...this.#prompt, timeoutMs }
     this.#handlers = handlers
     this.#isCooperative = options.assignors.every(({ isCooperative }) => isCooperative)
   }
@@ -183,7 +187,7 @@ export class Membership implements Group {
   async #leave(): Promise<void> {
     this.#stop()
     this.#wake.resolve()
-    this.#stopHeld.abort()
+    this.#stopLane.abort()
     this.#cluster.closeLane(this.#options.lane)
     const { groupId, groupInstanceId } = this.#options
     const memberId = this.#memberId
@@ -454,6 +458,7 @@ export class Membership implements Group {
         heartbeatResponse,
         { groupId, generationId, memberId, groupInstanceId },
         whenMoved,
+        this.#prompt,
       )
       .then(
         ({ errorCode }) => {
