@@ -21,7 +21,7 @@ export interface LatencyMetrics {
   readonly buckets: readonly { readonly atMostMs: number; readonly count: number }[]
 }
 
-/** Of one address; requests held on purpose (in lanes of their own) have latencies of their own. */
+/** Of one address; requests that a broker holds on purpose have latencies of their own. */
 export interface BrokerMetrics extends Address {
   /** Open now. */
   readonly connections: number
@@ -54,6 +54,8 @@ export interface ClientMetrics {
 }
 
 const boundsMs = [0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, Infinity]
+/** What a broker holds on purpose. */
+const held: ReadonlySet<string> = new Set(['FetchRequest', 'JoinGroupRequest', 'SyncGroupRequest'])
 /** Addresses counted apart; brokers that move on and on must not take memory on and on. */
 const maxBrokers = 1_000
 
@@ -112,7 +114,6 @@ export class Counting {
   /** Watches one connection. */
   watch({ host, port }: Address, lane: string): ConnectionWatch {
     const counts = this.#countsOf({ host, port })
-    const latency = lane === '' ? counts.latency : counts.heldLatency
     const where = { clientId: this.#clientId, host, port, lane }
     const logger = this.#logger
     return {
@@ -130,9 +131,12 @@ export class Counting {
       answered({ request, version, requestBytes }, responseBytes, tookMs, error) {
         counts.requestBytes += requestBytes
         counts.responseBytes += responseBytes
-        if (error === undefined) counts.requests++
-        else counts.failedRequests++
-        if (error === undefined) latency.add(tookMs)
+        if (error !== undefined) counts.failedRequests++
+        else {
+          counts.requests++
+          const latency = held.has(request) ? counts.heldLatency : counts.latency
+          latency.add(tookMs)
+        }
         if (!requestChannel.hasSubscribers) return
         const api = request.replace(/Request$/, '')
         const sizes = { requestBytes, responseBytes }
