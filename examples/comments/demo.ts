@@ -5,11 +5,6 @@
  */
 import { install } from './demo/install.ts'
 
-// kafkajs asks for timers in the past now and then, which is harmless; Node 24 would warn of it.
-process.removeAllListeners('warning').on('warning', warning => {
-  if (warning.name !== 'TimeoutNegativeWarning') console.error(warning.stack)
-})
-
 process.exit(await main())
 
 async function main(): Promise<number> {

@@ -43,19 +43,10 @@ export class Processes {
   /** Starts a process and waits until it says that it works. */
   async start(command: Command): Promise<Running> {
     const { name, file, args = [], env = {}, background = false, ready } = command
-    const child = spawn(
-      process.execPath,
-      [
-        '--disable-warning=TimeoutNegativeWarning',
-        `--import=${leash}`,
-        join(example, file),
-        ...args,
-      ],
-      {
-        stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-        env: { ...process.env, FORCE_COLOR: '0', ...env },
-      },
-    )
+    const child = spawn(process.execPath, [`--import=${leash}`, join(example, file), ...args], {
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      env: { ...process.env, FORCE_COLOR: '0', ...env },
+    })
     let output = ''
     const isReady = new Promise<RegExpExecArray>(resolve => {
       const listen = (text: string) => {
