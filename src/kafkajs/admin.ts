@@ -71,6 +71,9 @@ class KafkaAdmin implements Admin {
   readonly createTopics: Admin['createTopics'] = ({ topics, validateOnly, timeout }) =>
     this.#ask(async admin => {
       const wanted = listOf(topics, 'topics').map(newTopic)
+      if (new Set(wanted.map(({ topic }) => topic)).size < wanted.length) {
+        throw new KafkaJSNonRetriableError('topics: one is named twice')
+      }
       const outcomes = await admin.createTopics(wanted, { validateOnly, timeoutMs: timeout })
       const refused = outcomes.filter(({ error }) => error !== undefined)
       if (refused.length === 0) return true
@@ -239,7 +242,7 @@ class KafkaAdmin implements Admin {
       const refused = outcomes.flatMap(({ groupId, error }) =>
         error === undefined
           ? []
-          : [{ groupId, errorCode: error.code, error: translated(error) as KafkaJSError }],
+          : [{ groupId, errorCode: error.code, error: new KafkaJSProtocolError(refusal(error)) }],
       )
       if (refused.length > 0) throw new KafkaJSDeleteGroupsError('groups were not deleted', refused)
       return outcomes.map(({ groupId }) => ({ groupId, errorCode: 0 }))
@@ -317,7 +320,7 @@ class KafkaAdmin implements Admin {
 
   async #ask<Result>(work: (admin: OttlaAdmin) => Promise<Result>): Promise<Result> {
     try {
-      return await work(new OttlaAdmin({ client: this.#line.connected('admin') }))
+      return await work(new OttlaAdmin({ client: await this.#line.open() }))
     } catch (error) {
       throw error instanceof KafkaJSError ? error : translatedAfterRetries(error)
     }

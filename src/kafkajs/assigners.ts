@@ -54,14 +54,19 @@ function versioned(version: number, body: readonly Uint8Array[]): Buffer {
   return Buffer.concat([head, ...body])
 }
 
-/** The bytes that members and their leader exchange. The version is only carried: version 0 is what is written and read. */
+/** `userData` may be left out. */
+type Serializer<T> = {
+  encode(value: Omit<T, 'userData'> & { userData?: Buffer }): Buffer
+  decode(buffer: Buffer): T | null
+}
+
+/**
+ * The bytes that members and their leader exchange. The version is only carried: what is written and
+ * read is version 0, with which later ones begin.
+ */
 export const AssignerProtocol: {
-  MemberMetadata: ISerializer<Omit<MemberMetadata, 'userData'> & { userData?: Buffer }> & {
-    decode(buffer: Buffer): MemberMetadata | null
-  }
-  MemberAssignment: ISerializer<Omit<MemberAssignment, 'userData'> & { userData?: Buffer }> & {
-    decode(buffer: Buffer): MemberAssignment | null
-  }
+  MemberMetadata: Serializer<MemberMetadata>
+  MemberAssignment: Serializer<MemberAssignment>
 } = {
   MemberMetadata: {
     encode: ({ version, topics, userData = nothing }) =>

@@ -136,7 +136,7 @@ export class KafkaJSTopicMetadataNotLoaded extends KafkaJSError {
 export type DeleteGroupsResult = {
   groupId: string
   errorCode?: number
-  error?: KafkaJSError
+  error?: KafkaJSProtocolError
 }
 
 export class KafkaJSDeleteGroupsError extends KafkaJSError {

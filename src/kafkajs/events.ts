@@ -123,9 +123,7 @@ type Anything = any
 /** `on` of producers, consumers and admins. */
 export type On<Events extends Record<string, string>> = <Name extends Events[keyof Events]>(
   eventName: Name,
-  listener: (
-    event: InstrumentationEvent<string extends Name ? Anything : PayloadOf<Name>>,
-  ) => void | Promise<void>,
+  listener: (event: InstrumentationEvent<string extends Name ? Anything : PayloadOf<Name>>) => void,
 ) => RemoveInstrumentationEventListener<Name>
 
 let lastId = 0
