@@ -120,6 +120,27 @@ test('a refusal that may pass is retried until the deadline and then the result'
     assert.ok(seen.length < 30, `${seen.length} requests`)
   }))
 
+test('no attempt begins that the deadline would cut off: the refusal is told, the connection stays', () =>
+  simulated().run(async world => {
+    let attempts = 0
+    await scriptedBroker(world.io('one'), port, versions, request => {
+      attempts++
+      // Slow: an answer takes a tenth of the time there is.
+      world.io('one').clock.timer(100, () => {
+        request.answer(metadataResponse, { brokers: [], topics: [] })
+      })
+    })
+    const cluster = client(world)
+    const refused = { error: 'COORDINATOR_NOT_AVAILABLE' }
+    const code = errorCode('COORDINATOR_NOT_AVAILABLE')
+    const call = () =>
+      cluster.call(metadataRequest, metadataResponse, { topics: null }, () => code, {
+        timeoutMs: 1_000,
+      })
+    for (let n = 0; n < 5; n++) await assert.rejects(call(), refused)
+    assert.ok(attempts >= 10, `${attempts} attempts`)
+  }))
+
 test('a fetch asks by topic id in the known leader epoch and finds its answer by it', () =>
   simulated().run(async world => {
     await scriptedBroker(world.io('one'), port, versions, request => {

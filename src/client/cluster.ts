@@ -126,6 +126,8 @@ const defaultConnectTimeoutMs = 10_000
 const defaultBackoffMs = 20
 const defaultBackoffMaxMs = 1_000
 const defaultMetadataMaxAgeMs = 300_000
+/** One that took longer waited for what is not there; the next one may not. */
+const longAttemptMs = 1_000
 
 export class Cluster {
   readonly #io: Io
@@ -506,10 +508,17 @@ export class Cluster {
       this.#leaderOf(item) instanceof KafkaError || demandsMetadata(results.get(item))
     let open = items
     for (let attempt = 0; ; attempt++) {
+      const sinceMs = this.clock.monotonicMs()
       const topics = new Set(open.filter(isOld).map(({ topic }) => topic))
       if (topics.size > 0) {
         const timeoutMs = this.#leftMs(deadlineMs)
-        await this.metadata([...topics], create, { signal, timeoutMs })
+        try {
+          await this.metadata([...topics], create, { signal, timeoutMs })
+        } catch (error) {
+          // What the items failed with before says more.
+          if (attempt === 0 || !isClientError(error)) throw error
+          break
+        }
       }
       const groups = Map.groupBy(open, item => this.#leaderOf(item))
       const sending = [...groups].map(async ([leader, mine]) => {
@@ -518,7 +527,7 @@ export class Cluster {
       })
       await abortable(Promise.all(sending), signal)
       open = open.filter(item => mayPass(results.get(item)))
-      if (open.length === 0 || !(await this.#backoff(attempt, deadlineMs, signal))) break
+      if (open.length === 0 || !(await this.#backoff(attempt, sinceMs, deadlineMs, signal))) break
     }
     signal?.throwIfAborted()
     return items.map(item => results.get(item)!)
@@ -635,24 +644,32 @@ export class Cluster {
     attempt: () => Promise<Result>,
   ): Promise<Result> {
     for (let count = 0; ; count++) {
+      const sinceMs = this.clock.monotonicMs()
       signal?.throwIfAborted()
       try {
         return await abortable(attempt(), signal)
       } catch (error) {
         const pointless = !mayPass(error) || this.#failFast || signal?.aborted
-        if (pointless || !(await this.#backoff(count, deadlineMs, signal))) throw error
+        if (pointless || !(await this.#backoff(count, sinceMs, deadlineMs, signal))) throw error
       }
     }
   }
 
-  /** Waits before another attempt; false when the deadline would pass meanwhile, or this was closed. */
+  /**
+   * Waits before another attempt; false when this was closed, or the deadline would pass meanwhile or
+   * before the attempt is done, as the last one, begun at `sinceMs`, lets expect: a request that is cut
+   * off by its deadline takes the connection with it, and hides why the last attempt failed.
+   */
   async #backoff(
     attempt: number,
+    sinceMs: number,
     deadlineMs: number,
     signal: AbortSignal | undefined,
   ): Promise<boolean> {
     const delayMs = this.nextBackoffMs(attempt)
-    if (this.#io.clock.monotonicMs() + delayMs >= deadlineMs) return false
+    const nowMs = this.clock.monotonicMs()
+    const attemptMs = Math.min(nowMs - sinceMs, longAttemptMs)
+    if (nowMs + delayMs + attemptMs >= deadlineMs) return false
     await pause(this.#io.clock, delayMs, this.#connections.closed, signal)
     return !this.#connections.isClosed
   }
