@@ -9,7 +9,9 @@
  * first: as many full blocks as it has are the bound of what comes out. Where that is too much, the
  * sequences in the blocks tell it exactly; adding them up takes longer than expanding them.
  */
+import { requireAddon } from '../../base/addon.ts'
 import { CodecError, ExpansionError, loadAddon } from './codec.ts'
+import { expandLz4Block, walkLz4Block } from './plain-blocks.ts'
 
 interface Lz4 {
   /** One raw block behind its expanded size, u32le. */
@@ -57,8 +59,32 @@ export function decompressLz4Frame(bytes: Uint8Array, maxBytes: number): Uint8Ar
     const exact = blocks.reduce((sum, block) => sum + expandedLength(block), 0)
     if (exact > maxBytes) throw new ExpansionError(maxBytes)
   }
-  lz4 ??= loadAddon<Lz4>('lz4-napi')
-  return lz4.decompressFrameSync(bytes)
+  expandFrame ??= loadExpandFrame()
+  return expandFrame(bytes)
+}
+
+type ExpandFrame = (bytes: Uint8Array) => Uint8Array
+let expandFrame: ExpandFrame | undefined
+
+function loadExpandFrame(): ExpandFrame {
+  try {
+    return requireAddon<Lz4>('lz4-napi').decompressFrameSync
+  } catch {
+    return plainlyExpandedFrame // No library: slower, and the same bytes.
+  }
+}
+
+/** Expands a frame without the library. Exported for tests. */
+export function plainlyExpandedFrame(bytes: Uint8Array): Uint8Array {
+  const { blocks, maxBlockBytes } = readFrame(bytes)
+  return Buffer.concat(
+    blocks.map(block => {
+      if (block.isStored) return block.bytes
+      const length = expandedLength(block)
+      if (length > maxBlockBytes) throw new CodecError('a block expands beyond its frame')
+      return expandLz4Block(block.bytes, length)
+    }),
+  )
 }
 
 interface Block {
@@ -109,42 +135,19 @@ function readHeader(bytes: Uint8Array) {
   return { flag, maxBlockBytes: 2 ** (8 + 2 * sizeCode), headerBytes: checksumAt + 1 }
 }
 
-/**
- * The lengths of a block's literals and matches. Each sequence is a token (two 4-bit lengths, 15
- * means more bytes follow), literals, a 2-byte distance; the last one ends behind its literals.
- */
+/** The lengths of a block's literals and matches. */
 function expandedLength({ bytes: block, isStored }: Block): number {
   if (isStored) return block.length
   let expanded = 0
-  let position = 0
-  while (position < block.length) {
-    const token = block[position++]!
-    let literals = token >> 4
-    if (literals === 15) {
-      let byte: number
-      do {
-        if (position >= block.length) throw new CodecError('a block ends within a length')
-        byte = block[position++]!
-        literals += byte
-      } while (byte === 255)
-    }
-    position += literals
-    expanded += literals
-    if (position === block.length) return expanded
-    position += 2
-    if (position > block.length) throw new CodecError('a block ends within a sequence')
-    let match = (token & 0x0f) + 4
-    if (match === 19) {
-      let byte: number
-      do {
-        if (position >= block.length) throw new CodecError('a block ends within a length')
-        byte = block[position++]!
-        match += byte
-      } while (byte === 255)
-    }
-    expanded += match
-  }
-  throw new CodecError('a block ends without literals')
+  walkLz4Block(block, {
+    literals(_, length) {
+      expanded += length
+    },
+    match(_, length) {
+      expanded += length
+    },
+  })
+  return expanded
 }
 
 /** xxHash32, seed 0, of fewer than 16 bytes: the lz4 header's checksum is a byte of it. */

@@ -7,8 +7,10 @@
  * A block starts with its expanded length, so the whole is known before anything is expanded; that
  * length is believed only as far as the format can reach.
  */
+import { requireAddon } from '../../base/addon.ts'
 import { int32At, setInt32 } from '../../base/bytes.ts'
 import { CodecError, ExpansionError, loadAddon } from './codec.ts'
+import { expandSnappyBlock } from './plain-blocks.ts'
 
 interface Snappy {
   compressSync(input: Uint8Array, options: { copyOutputData: boolean }): Uint8Array
@@ -45,7 +47,7 @@ export function compressXerial(bytes: Uint8Array): Uint8Array {
 
 /** Either form. Throws CodecError, ExpansionError beyond `maxBytes`, or the library's own errors. */
 export function decompressSnappy(bytes: Uint8Array, maxBytes: number): Uint8Array {
-  snappy ??= loadAddon<Snappy>('snappy')
+  expandBlock ??= loadExpandBlock()
   const blocks = isXerial(bytes) ? [...xerialBlocks(bytes)] : [bytes]
   let length = 0
   for (const block of blocks) {
@@ -54,15 +56,32 @@ export function decompressSnappy(bytes: Uint8Array, maxBytes: number): Uint8Arra
     length += expanded
     if (length > maxBytes) throw new ExpansionError(maxBytes)
   }
-  if (blocks.length === 1) return snappy.uncompressSync(blocks[0]!, options)
+  if (blocks.length === 1) return expandBlock(blocks[0]!)
   const expanded = new Uint8Array(length)
   let position = 0
   for (const block of blocks) {
-    const part = snappy.uncompressSync(block, options)
+    const part = expandBlock(block)
     expanded.set(part, position)
     position += part.length
   }
   return expanded
+}
+
+type ExpandBlock = (block: Uint8Array) => Uint8Array
+let expandBlock: ExpandBlock | undefined
+
+function loadExpandBlock(): ExpandBlock {
+  try {
+    const { uncompressSync } = requireAddon<Snappy>('snappy')
+    return block => uncompressSync(block, options)
+  } catch {
+    return plainlyExpandedBlock // No library: slower, and the same bytes.
+  }
+}
+
+/** Expands a block without the library. Exported for tests. */
+export function plainlyExpandedBlock(block: Uint8Array): Uint8Array {
+  return expandSnappyBlock(block, expandedLength(block))
 }
 
 function isXerial(bytes: Uint8Array): boolean {
