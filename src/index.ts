@@ -81,6 +81,7 @@ export type {
   WaitOptions,
   WorkContext,
 } from './client/consumer/options.ts'
+export type { Standstill } from './client/consumer/watchdog.ts'
 export { Consumer } from './client/consumer.ts'
 export type {
   BatchEvent,

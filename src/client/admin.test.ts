@@ -6,8 +6,8 @@ import { buildBatch } from '../protocol/records/build.ts'
 import { simulated, type World } from '../sim/world.ts'
 import { orThrow } from './admin/outcome.ts'
 import { Admin } from './admin.ts'
+import { Client } from './client.ts'
 import { Cluster } from './cluster.ts'
-import { Connected } from './connected.ts'
 import { Consumer } from './consumer.ts'
 
 const host = 'broker'
@@ -534,13 +534,12 @@ test('a closed admin refuses, and what was under way rejects', () =>
 
 test('an admin of a client leaves it open, and ends with it', () =>
   inWorld(async ({ world }) => {
-    const connected = new Connected({ bootstrap, io: world.io('client') })
-    const client = { connected }
+    const client = new Client({ bootstrap, io: world.io('client') })
     const [first, second] = [new Admin({ client }), new Admin({ client })]
     assert.equal((await first.listTopics()).length, 1)
     await first.close()
     await assert.rejects(first.listTopics(), code('CLOSED'))
     assert.equal((await second.listTopics()).length, 1)
-    await connected.close()
+    await client.close()
     await assert.rejects(second.listTopics(), code('CLOSED'))
   }))

@@ -21,6 +21,7 @@ import type { ProducerSettings } from './producer/options.ts'
 import { Producer } from './producer.ts'
 import type { Payload } from './serializers.ts'
 
+/** What producers, consumers and admins share: connections, knowledge of the cluster, metrics. */
 export class Client implements AsyncDisposable {
   /**
    * What producers, consumers and admins stand on.

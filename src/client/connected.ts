@@ -2,6 +2,7 @@
 import type { Io } from '../io/io.ts'
 import { nodeIo } from '../io/node.ts'
 import { bootstrapAddresses, OptionError } from './bootstrap.ts'
+import type { Client } from './client.ts'
 import { type ClientMetrics, Counting } from './client-metrics.ts'
 import { Cluster, type ClusterOptions } from './cluster.ts'
 import { ConnectionError } from './connection.ts'
@@ -40,7 +41,7 @@ export interface ClientOptions {
 /** Options of one's own, or a client that is shared. */
 export type Connecting =
   | (ClientOptions & { readonly client?: undefined })
-  | { readonly client: { readonly connected: Connected } }
+  | { readonly client: Client }
 
 /** A producer or consumer that stands on a client: what its `close` closes first. */
 export type Dependent = { close(): Promise<void> } & (

@@ -1,14 +1,18 @@
 /** What a client has to say to people. */
 import { inspect } from 'node:util'
 
+/** What a line is about, by name. */
 export type LogFields = Readonly<Record<string, unknown>>
 
 /** Takes one event a call, in the form of pino and its kin. */
 export interface Logger {
   /** Connections that come, go, and are not made. */
   debug(fields: LogFields, message: string): void
+  /** What may be of interest when something is looked for. */
   info(fields: LogFields, message: string): void
+  /** What people should see: a consumer that stands still, offsets that were not committed. */
   warn(fields: LogFields, message: string): void
+  /** What goes on wrong until somebody acts. */
   error(fields: LogFields, message: string): void
 }
 

@@ -10,11 +10,13 @@ import type { ConsumedPartition, Unit } from './partition.ts'
 
 /** What stands still. */
 export interface Standstill {
+  /** 'held': user code holds a message or batch; 'unfetched': nothing fetches the partition. */
   readonly kind: 'unfetched' | 'held'
   readonly topic: string
   readonly partition: number
   /** The message in hands, or the next one. */
   readonly offset: number
+  /** Since when. */
   readonly forMs: number
 }
 
