@@ -1,0 +1,302 @@
+/**
+ * The composition root: makes the parts of a broker, starts them in order and stops them in reverse.
+ *
+ * Start: config; locks of the data directories; metadata store and image, and meanwhile recovery;
+ * listeners are bound, so that their ports can be registered, and who connects waits; registration;
+ * partitions; and when this broker is admitted the listeners serve. Each step notes how it is undone:
+ * a start that fails undoes what was done, and `close` does it with all of it. The data directories
+ * are the last to close, for their marker of a clean stop stands for everything before it.
+ */
+import { Controller } from '../cluster/controller.ts'
+import { Image } from '../cluster/image.ts'
+import { ImageFeed } from '../cluster/image-feed.ts'
+import type { AdvertisedListener } from '../cluster/keys.ts'
+import { Membership } from '../cluster/membership.ts'
+import { ProducerIds } from '../cluster/producer-ids.ts'
+import { randomId } from '../cluster/random-id.ts'
+import { Transactor } from '../cluster/transact.ts'
+import type { BrokerConfig } from '../config/broker-config.ts'
+import { ConfigError } from '../config/key.ts'
+import { logConfig } from '../config/topic-config.ts'
+import { GroupCoordinator } from '../coordinator/group/group-coordinator.ts'
+import { InternalTopic } from '../coordinator/internal-topic.ts'
+import type { Io, MetadataStore } from '../io/io.ts'
+import { openLocalStore } from '../io/local-store.ts'
+import { LogDirectory } from '../log/log-directory.ts'
+import { KafkaError } from '../protocol/errors.ts'
+import { lastRun } from '../replica/last-run.ts'
+import { Replicas } from '../replica/replicas.ts'
+import { type BoundListener, Server } from '../server/server.ts'
+import { configRules } from './config-rules.ts'
+import { LiveConfig } from './live-config.ts'
+import type { BrokerOptions, BrokerWorld, TopicOptions } from './options.ts'
+
+type Undo = () => Promise<void> | void
+
+/** How long requests that were accepted may take after `close` was called. */
+const stopPatienceMs = 30_000
+
+/** How long the topics of a start may take. */
+const creationPatienceMs = 30_000
+
+/** How long a start waits until this broker leads what nobody else can lead. */
+const leadershipPatienceMs = 5000
+
+/** What a running broker is made of. */
+export interface Parts {
+  readonly config: LiveConfig
+  readonly membership: Membership
+  readonly server: Server
+  readonly listeners: readonly BoundListener[]
+  readonly ended: PromiseWithResolvers<Error | undefined>
+  /** Finishes what was accepted, then ends all of it; rejects with the first error of that. */
+  stop(): Promise<void>
+}
+
+/** Rejects as `Broker.start` does; what had begun, the world included, is undone then. */
+export async function startParts(world: BrokerWorld, options: BrokerOptions): Promise<Parts> {
+  const { io } = world
+  const undo: Undo[] = [() => world.end()]
+  try {
+    const config = new LiveConfig(world.properties)
+    for (const notice of config.notices) io.report.warn({}, notice)
+    return await start(io, config, options, undo)
+  } catch (error) {
+    await undoAll(undo).catch(cause =>
+      io.report.error({ error: cause }, 'a start that failed could not be undone'),
+    )
+    throw error
+  }
+}
+
+/** Takes the locks of the data directories. */
+async function openDirectories(
+  io: Io,
+  { dataDirectories, producerIdExpirationMs, nodeId }: BrokerConfig,
+  undo: Undo[],
+): Promise<LogDirectory[]> {
+  const directories: LogDirectory[] = []
+  undo.push(async () => {
+    for (const directory of directories) await directory.close([])
+  })
+  for (const path of dataDirectories) {
+    const directory = await LogDirectory.open(io, path, { producerIdExpirationMs })
+    directories.push(directory)
+    const { brokerId } = directory
+    if (brokerId === undefined || brokerId === nodeId) continue
+    throw new ConfigError(
+      `data directory ${path} belongs to broker ${brokerId}, and node.id is ${nodeId}: set node.id=${brokerId}, or give this broker another directory`,
+    )
+  }
+  return directories
+}
+
+async function start(
+  io: Io,
+  config: LiveConfig,
+  options: BrokerOptions,
+  undo: Undo[],
+): Promise<Parts> {
+  const ofDirectories = undo.length
+  const directories = await openDirectories(io, config.current, undo)
+  const metadata = await openMetadata(io, directories, options.store, undo)
+  const { store, image, feed, transactor } = metadata
+  config.follow(image, io.report)
+  await Promise.all([
+    feed.start(),
+    ...directories.map(directory => directory.settle(config.current.log)),
+  ])
+
+  const ended = Promise.withResolvers<Error | undefined>()
+  const listeners: BoundListener[] = []
+  const onFatal = (error: Error) => ended.resolve(error)
+  const membership = makeMembership(io, config, directories, metadata, listeners, onFatal)
+  undo.push(() => membership.close())
+  const replicas = new Replicas(io, image, membership, transactor, {
+    directories,
+    logConfig: overrides => logConfig(overrides, config.current),
+    retentionCheckMs: config.current.retentionCheckIntervalMs,
+    onLastOffline: onFatal,
+  })
+  const rules = configRules(() => config.current)
+  const controller = new Controller(io, image, feed, membership, transactor, { rules, replicas })
+  undo.push(() => controller.close())
+  const { brokerId } = membership
+  const producerIds = new ProducerIds(store, transactor)
+  const groups = makeGroups(io, config, image, replicas, controller)
+  undo.push(() => groups.close())
+  const domain = { io, brokerId, image, replicas, controller, producerIds, groups }
+  const server = new Server({ ...domain, config: () => config.current })
+  undo.push(() => server.stop(io.clock.monotonicMs()))
+
+  listeners.push(...(await server.bind()))
+  await membership.start()
+  // From here on the partitions know best how their directories end.
+  undo[ofDirectories] = () => replicas.close()
+  await replicas.start()
+  groups.start()
+  await membership.admitted()
+  await createTopics(io, controller, options.topics ?? {})
+  await replicas.leading(leadershipPatienceMs)
+  await groups.loaded()
+  server.serve()
+  const stop = async () => {
+    await stopServing(io, image, membership, server, groups)
+    await undoAll(undo)
+    ended.resolve(undefined)
+  }
+  return { config, membership, server, listeners, ended, stop }
+}
+
+/** Throws what the controller says of a topic that cannot be made. */
+async function createTopics(
+  { clock }: Io,
+  controller: Controller,
+  topics: Readonly<Record<string, TopicOptions>>,
+): Promise<void> {
+  const wanted = Object.entries(topics).map(([name, { partitions, configs = {} }]) => ({
+    name,
+    partitionCount: partitions ?? -1,
+    replicationFactor: -1,
+    configs: new Map(Object.entries(configs).map(([key, value]) => [key, String(value)])),
+  }))
+  if (wanted.length === 0) return
+  const deadlineMs = clock.monotonicMs() + creationPatienceMs
+  for (const { name, error } of await controller.createTopics(wanted, { deadlineMs })) {
+    if (error === undefined || error.error === 'TOPIC_ALREADY_EXISTS') continue
+    throw new KafkaError(error.error, `topic ${name}: ${error.message}`)
+  }
+}
+
+function makeGroups(
+  io: Io,
+  config: LiveConfig,
+  image: Image,
+  replicas: Replicas,
+  controller: Controller,
+): GroupCoordinator {
+  const topic = new InternalTopic(io, image, controller, {
+    name: '__consumer_offsets',
+    settled: topicId => replicas.settled(topicId),
+    spec() {
+      const { partitionCount, replicationFactor, segmentBytes } = config.current.groups
+      const configs = new Map([
+        ['cleanup.policy', 'compact'],
+        ['compression.type', 'producer'],
+        ['segment.bytes', String(segmentBytes)],
+      ])
+      return { partitionCount, replicationFactor, configs }
+    },
+  })
+  return new GroupCoordinator(io, image, replicas, {
+    topic,
+    config: () => config.current.groups,
+    maxBatchBytes: config.current.log.maxDecompressedMessageBytes,
+  })
+}
+
+/** The metadata store and what this process reads and writes it through. */
+interface Metadata {
+  readonly store: MetadataStore
+  readonly image: Image
+  readonly feed: ImageFeed
+  readonly transactor: Transactor
+  /** Random: names this process. */
+  readonly incarnation: string
+}
+
+async function openMetadata(
+  io: Io,
+  directories: readonly LogDirectory[],
+  givenStore: MetadataStore | undefined,
+  undo: Undo[],
+): Promise<Metadata> {
+  const store = givenStore ?? (await openLocalStore(io, directories[0]!.path))
+  if (givenStore === undefined) undo.push(() => store.close())
+  const image = new Image(io.report)
+  const feed = new ImageFeed(io, store, image)
+  const incarnation = randomId(io.random)
+  const transactor = new Transactor(io.clock, store, incarnation)
+  undo.push(
+    () => feed.close(),
+    () => transactor.close(),
+  )
+  return { store, image, feed, transactor, incarnation }
+}
+
+/** The registration to be; the image is whole and the directories are settled. */
+function makeMembership(
+  io: Io,
+  config: LiveConfig,
+  directories: readonly LogDirectory[],
+  { store, image, transactor, incarnation }: Metadata,
+  listeners: readonly BoundListener[],
+  onFatal: (error: Error) => void,
+): Membership {
+  const { nodeId: brokerId, sessionTimeoutMs, rack } = config.current
+  const directoryIds = directories.map(directory => directory.directoryId)
+  return new Membership(io, store, image, transactor, {
+    brokerId,
+    incarnation,
+    sessionTimeoutMs,
+    rack,
+    directories: directoryIds,
+    newClusterId: randomId(io.random),
+    ...lastRun(image, brokerId, directories),
+    // Read when it registers: the ports are known then.
+    get listeners() {
+      return registered(config.current, listeners)
+    },
+    async onRegistered(identity) {
+      const online = directories.filter(({ offline }) => offline === undefined)
+      await Promise.all(online.map(each => each.begin({ ...identity, directoryIds })))
+    },
+    onFatal,
+  })
+}
+
+/** What other brokers are told of our listeners. */
+function registered(
+  { advertised }: BrokerConfig,
+  bound: readonly BoundListener[],
+): AdvertisedListener[] {
+  return bound.map(({ name, host, port }) => ({
+    name,
+    host: advertised.get(name)?.host ?? host,
+    port: advertised.get(name)?.port || port,
+    protocol: 'PLAINTEXT',
+  }))
+}
+
+/**
+ * With other brokers, leaderships move away first, while clients are still served; alone there is
+ * nobody to take them, so what was accepted is finished first.
+ */
+async function stopServing(
+  io: Io,
+  image: Image,
+  membership: Membership,
+  server: Server,
+  groups: GroupCoordinator,
+): Promise<void> {
+  const isAlone = [...image.brokers()].every(({ brokerId }) => brokerId === membership.brokerId)
+  const stopServer = () => server.stop(io.clock.monotonicMs() + stopPatienceMs)
+  // Who is parked in a rebalance would be waited for; what is decided is still answered.
+  groups.stop()
+  if (isAlone) await stopServer()
+  await membership.stopLeading()
+  if (!isAlone) await stopServer()
+}
+
+/** The last step first; all are tried, the first error is thrown. */
+async function undoAll(undo: readonly Undo[]): Promise<void> {
+  let failure: { readonly error: unknown } | undefined
+  for (const step of undo.toReversed()) {
+    try {
+      await step()
+    } catch (error) {
+      failure ??= { error }
+    }
+  }
+  if (failure !== undefined) throw failure.error
+}
