@@ -151,8 +151,9 @@ export class ProducerCore {
   }
 
   get #waitingRecords(): number {
-    let sum = this.#room.length
-    for (const { waiting } of this.#topics.values()) sum += waiting.length
+    const count = (list: readonly Sending[]) => list.filter(each => !each.isSettled).length
+    let sum = count(this.#room)
+    for (const { waiting } of this.#topics.values()) sum += count(waiting)
     return sum
   }
 
