@@ -227,7 +227,7 @@ async function run(client: Client, line: Line): Promise<Figures | undefined> {
   const isReading = line.work === 'consume' || line.work === 'memory'
   const topic = isReading ? await filledTopic(line) : await newTopic()
   const groupId = `${client}-${process.pid}-${topics++}`
-  const warmUp = line.work === 'single' ? 500 : Math.round(line.records / 4)
+  const warmUp = line.work === 'single' ? 1000 : Math.round(line.records / 4)
   const figures = await measure(client, { ...line, bootstrap, topic, groupId, warmUp })
   if (figures !== undefined) await verify(client, line, topic, figures)
   if (!isReading) await deleteTopics(cluster, [topic])
@@ -306,11 +306,13 @@ function ratios({ figures, measure }: Row, other: Client): number[] {
   })
 }
 
-/** What the medians have to be: see docs/performance.md. */
-function goal(row: Row, other: Client): number {
+/** What the median of the ratios has to be: ahead of those in JavaScript, near the native one. */
+function goal({ name, measure }: Row, other: Client): number {
   if (other !== 'librdkafka') return 1
-  const isOurs = row.name.startsWith('single') || /memory|more/.test(row.name)
-  return isOurs ? 1 : row.name.startsWith('batches') && row.measure === rate ? 1 / 1.5 : 0
+  if (name.startsWith('single')) return 1
+  // Its memory is outside of V8's heap.
+  if (measure.unit.endsWith('resident')) return 1
+  return name.startsWith('batches') && measure === rate ? 1 / 1.5 : 0
 }
 
 function report(): void {
@@ -359,7 +361,9 @@ const loadBefore = loadavg()[0]!
 try {
   for (let round = 0; round < rounds; round++) {
     for (const line of lines) {
-      for (const client of chosen) {
+      // Who comes first meets a colder broker: everybody in turn.
+      const first = round % chosen.length
+      for (const client of [...chosen.slice(first), ...chosen.slice(0, first)]) {
         const figures = await run(client, line)
         results.set(key(client, line), [...(results.get(key(client, line)) ?? []), figures])
         const told = measures[line.work].map(
