@@ -281,5 +281,5 @@ export class Admin implements AsyncDisposable {
 }
 
 function closed(): ConnectionError {
-  return new ConnectionError('CLOSED', 'this admin was closed')
+  return new ConnectionError('CLOSED', 'this admin was closed', { retriable: false })
 }

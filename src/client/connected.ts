@@ -128,7 +128,7 @@ export function connectedBy(options: Connecting): { connected: Connected; isOwn:
   }
   const { connected } = options.client
   if (connected.isClosed) {
-    throw new ConnectionError('CLOSED', 'the client is closed: make another')
+    throw new ConnectionError('CLOSED', 'the client is closed: make another', { retriable: false })
   }
   return { connected, isOwn: false }
 }

@@ -18,11 +18,22 @@ import type { Fields, IncomingFields, Message, OutgoingFields } from '../protoco
 /** Why there is no answer: the broker may or may not have done what was asked. */
 export class ConnectionError extends Error {
   override readonly name = 'ConnectionError'
+  /**
+   * REFUSED: nobody is there. CLOSED: the connection was lost, or what was asked is closed. TIMED_OUT:
+   * no answer came in time. BAD_ANSWER: what came is not of the protocol, or too large.
+   */
   readonly code: 'REFUSED' | 'CLOSED' | 'TIMED_OUT' | 'BAD_ANSWER'
+  /** The same may succeed later; not after `close`, nor where no Kafka is spoken. */
+  readonly retriable: boolean
 
-  constructor(code: ConnectionError['code'], message: string, options?: ErrorOptions) {
+  constructor(
+    code: ConnectionError['code'],
+    message: string,
+    options: ErrorOptions & { readonly retriable?: boolean } = {},
+  ) {
     super(message, options)
     this.code = code
+    this.retriable = options.retriable ?? code !== 'BAD_ANSWER'
   }
 }
 
@@ -177,7 +188,9 @@ export class Connection {
 
   /** Closes at once; requests without an answer reject. Idempotent. */
   close(): void {
-    this.#fail(new ConnectionError('CLOSED', `connection to ${this.#name} closed`))
+    this.#fail(
+      new ConnectionError('CLOSED', `connection to ${this.#name} closed`, { retriable: false }),
+    )
   }
 
   get #name(): string {

@@ -88,7 +88,9 @@ export class Connections {
   /** Requests under way and waits for a connection reject at once. Idempotent. */
   close(): void {
     if (this.isClosed) return
-    this.#closing.abort(new ConnectionError('CLOSED', 'this client was closed'))
+    this.#closing.abort(
+      new ConnectionError('CLOSED', 'this client was closed', { retriable: false }),
+    )
     for (const [key, entry] of this.#entries) this.#drop(key, entry)
   }
 
