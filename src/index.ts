@@ -50,6 +50,12 @@ export { Client } from './client/client.ts'
 export type { BrokerMetrics, ClientMetrics, LatencyMetrics } from './client/client-metrics.ts'
 export type { ClientOptions, Connecting } from './client/connected.ts'
 export { ConnectionError } from './client/connection.ts'
+export type {
+  AssignableMember,
+  Assignment,
+  OwnAssignor,
+  PartitionCounts,
+} from './client/consumer/assignors/assignor.ts'
 export type { Decode, DecodeContext, Decoder } from './client/consumer/decoding.ts'
 export {
   type ConsumerError,
@@ -93,6 +99,7 @@ export type {
 } from './client/diagnostics.ts'
 export type { LogFields, Logger } from './client/logger.ts'
 export {
+  type AwaitedThing,
   DeliveryTimeoutError,
   ProducerStateError,
   SendError,
@@ -128,3 +135,4 @@ export {
   ValidationError,
 } from './client/serializers.ts'
 export { type ErrorName, KafkaError } from './protocol/errors.ts'
+export type { Compression } from './protocol/records/batch.ts'

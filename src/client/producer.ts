@@ -1,14 +1,3 @@
-/**
- * Sends records.
- *
- *     await using producer = new Producer({ bootstrap: 'localhost:9092' })
- *     const { partition, offset } = await producer.send({ topic: 'orders', key: 'k', value: 'v' })
- *
- * A record is sent at once when its broker has little to do; what comes while requests are under way
- * shares batches, so that many sends that are not awaited one by one go fast without any setting.
- * Records of one partition are stored in the order of their sends, each once, whatever has to be
- * sent again (unless `idempotent` is off). Every send settles within `deliveryTimeoutMs`.
- */
 import { Writable } from 'node:stream'
 import { type Connected, connectedBy } from './connected.ts'
 import { contentOf } from './producer/content.ts'
@@ -26,6 +15,17 @@ import { type Settings, settingsOf } from './producer/settings.ts'
 import type { Payload } from './serializers.ts'
 import type { SendTrace } from './telemetry.ts'
 
+/**
+ * Sends records.
+ *
+ *     await using producer = new Producer({ bootstrap: 'localhost:9092' })
+ *     const { partition, offset } = await producer.send({ topic: 'orders', key: 'k', value: 'v' })
+ *
+ * A record is sent at once when its broker has little to do; what comes while requests are under way
+ * shares batches, so that many sends that are not awaited one by one go fast without any setting.
+ * Records of one partition are stored in the order of their sends, each once, whatever has to be
+ * sent again (unless `idempotent` is off). Every send settles within `deliveryTimeoutMs`.
+ */
 export class Producer<K = Payload, V = Payload> implements AsyncDisposable {
   /** Of the things a client closes. @internal */
   readonly kind = 'producer'

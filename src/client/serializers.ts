@@ -21,6 +21,7 @@ export interface Serializer<in T> {
 
 /** Makes a value of bytes; throws to refuse them. Needs no `this`. */
 export interface Deserializer<out T> {
+  /** `bytes` is a view that stays valid as long as it is held; null is a key or value that is not there. */
   deserialize(this: void, bytes: Uint8Array | null): T | null
 }
 
@@ -42,8 +43,11 @@ export type SchemaResult<Output> =
   | { readonly value: Output; readonly issues?: undefined }
   | { readonly issues: readonly SchemaIssue[] }
 
+/** One thing that is wrong with a value. */
 export interface SchemaIssue {
+  /** What is wrong. */
   readonly message: string
+  /** Where in the value. */
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined
 }
 
@@ -52,6 +56,7 @@ export class ValidationError extends Error {
   override readonly name = 'ValidationError'
   readonly code = 'VALIDATION'
   readonly retriable = false
+  /** All that is wrong. */
   readonly issues: readonly SchemaIssue[]
 
   constructor(issues: readonly SchemaIssue[]) {

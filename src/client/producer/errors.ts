@@ -32,6 +32,7 @@ export class DeliveryTimeoutError extends Error {
   readonly topic: string
   /** −1: none was chosen yet. */
   readonly partition: number
+  /** When its time was over. */
   readonly waitedFor: AwaitedThing
   /** True: it was sent, and the answer never came. Sending it again may store it twice. */
   readonly mayBeStored: boolean
@@ -78,6 +79,7 @@ export class UncertainDeliveryError extends Error {
   readonly retriable = false
   readonly topic: string
   readonly partition: number
+  /** Nobody knows. */
   readonly mayBeStored = true
 
   constructor(
@@ -98,6 +100,7 @@ export class SerializationError extends Error {
   readonly code = 'SERIALIZATION'
   readonly retriable = false
   readonly topic: string
+  /** Which of the two. */
   readonly field: 'key' | 'value'
 
   constructor(topic: string, field: 'key' | 'value', cause: unknown) {

@@ -40,6 +40,7 @@ export interface RecordToPlace {
 
 /** The partitions there are to choose from: 0 to `count` − 1. */
 export interface PartitionChoice {
+  /** How many the topic has. */
   readonly count: number
   /** Those that have a leader now. */
   readonly available: readonly number[]
@@ -58,6 +59,7 @@ export interface ProducerInterceptor<K, V> {
   onError?(error: Error, record: ProducerRecord<K, V>): void
 }
 
+/** When a record counts as stored, and for how long that is tried. */
 export interface DeliveryOptions {
   /** Who has to have a record before it counts: all in-sync replicas, the leader, nobody. Default 'all'. */
   readonly acks?: 'all' | 1 | 0
@@ -70,6 +72,7 @@ export interface DeliveryOptions {
   readonly deliveryTimeoutMs?: number
 }
 
+/** How records are gathered, and how many. */
 export interface BatchingOptions {
   /** Default 'none'. */
   readonly compression?: Compression
@@ -93,6 +96,7 @@ export interface BatchingOptions {
 /** All that a producer is made from. */
 export type ProducerOptions<K = Payload, V = Payload> = Connecting & ProducerSettings<K, V>
 
+/** What a producer sends, and how; how it connects is said beside it, or by the `client`. */
 export interface ProducerSettings<K = Payload, V = Payload>
   extends DeliveryOptions,
     BatchingOptions {
@@ -105,9 +109,11 @@ export interface ProducerSettings<K = Payload, V = Payload>
    * each for a batch (KIP-794).
    */
   readonly partitioner?: Partitioner
+  /** Hooks around each record, called in this order. Default: none. */
   readonly interceptors?: readonly ProducerInterceptor<K, V>[]
 }
 
+/** How one call waits. */
 export interface SendOptions {
   /** Rejects with its reason. A record that is on its way already may be stored all the same. */
   readonly signal?: AbortSignal
@@ -117,9 +123,13 @@ export interface SendOptions {
 export interface ProducerMetrics {
   /** Accepted by `send`. */
   readonly records: number
+  /** Stored, by the word of the brokers that `acks` asks for. */
   readonly acknowledgedRecords: number
+  /** Whose send was rejected. */
   readonly failedRecords: number
+  /** Sent, those sent again included. */
   readonly batches: number
+  /** Produce requests, those sent again included. */
   readonly requests: number
   /** Of batches, as sent. */
   readonly sentBytes: number
@@ -131,5 +141,6 @@ export interface ProducerMetrics {
   readonly bufferedBytes: number
   /** Records that wait for a topic's partitions, or for room in the buffer. */
   readonly waitingRecords: number
+  /** Sent and not answered yet, to all brokers. */
   readonly requestsInFlight: number
 }

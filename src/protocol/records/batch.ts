@@ -25,7 +25,9 @@ import {
 import { crc32c } from '../../base/crc32c.ts'
 import { KafkaError } from '../errors.ts'
 
+/** How the records of a batch are compressed, in the order of their numbers on the wire. */
 export const compressions = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
+/** A compression by its name. */
 export type Compression = (typeof compressions)[number]
 export type TimestampType = 'CreateTime' | 'LogAppendTime'
 

@@ -6,6 +6,7 @@ export interface AssignableMember {
   readonly memberId: string
   /** Of a static member (KIP-345). */
   readonly instanceId: string | null
+  /** What it subscribes to. */
   readonly topics: readonly string[]
   /** What it had in `generation`, by its own word; may contradict what others say. */
   readonly owned: readonly TopicPartition[]
@@ -21,6 +22,7 @@ export type PartitionCounts = ReadonlyMap<string, number>
 /** Partitions by member id; every member is there. */
 export type Assignment = Map<string, TopicPartition[]>
 
+/** A way to deal out partitions. */
 export interface Assignor {
   /** The name by which members agree on it; Kafka's. */
   readonly name: string
@@ -31,11 +33,13 @@ export interface Assignor {
   readonly isCooperative: boolean
   /** What a member tells the leader beside its topics, of what it had last. */
   userData?(owned: readonly TopicPartition[], generation: number): Uint8Array
+  /** Deals out every partition of what members subscribe to. */
   assign(members: readonly AssignableMember[], counts: PartitionCounts): Assignment
 }
 
 /** An assignor of one's own: what it answers may take time. */
 export interface OwnAssignor extends Omit<Assignor, 'assign'> {
+  /** Deals out every partition of what members subscribe to, each to one of these. */
   assign(
     members: readonly AssignableMember[],
     counts: PartitionCounts,
