@@ -223,6 +223,10 @@ function logDefaults(values: Values): LogConfig {
   return {
     cleanupDelete: policy.includes('delete'),
     cleanupCompact: policy.includes('compact'),
+    deleteRetentionMs: values.number('log.cleaner.delete.retention.ms'),
+    minCleanableRatio: values.number('log.cleaner.min.cleanable.ratio'),
+    minCompactionLagMs: values.number('log.cleaner.min.compaction.lag.ms'),
+    maxCompactionLagMs: values.number('log.cleaner.max.compaction.lag.ms'),
     compressionType: values.string('compression.type') as LogConfig['compressionType'],
     gzipLevel: values.number('compression.gzip.level'),
     lz4Level: values.number('compression.lz4.level'),

@@ -3,6 +3,13 @@ export interface LogConfig {
   /** cleanup.policy: which of the two are named. */
   readonly cleanupDelete: boolean
   readonly cleanupCompact: boolean
+  /** delete.retention.ms: tombstones and markers stay so long after a pass met them. */
+  readonly deleteRetentionMs: number
+  /** min.cleanable.dirty.ratio: 0 to 1. */
+  readonly minCleanableRatio: number
+  /** min. and max.compaction.lag.ms; the largest safe integer is "no bound" of the max. */
+  readonly minCompactionLagMs: number
+  readonly maxCompactionLagMs: number
   /** compression.type; `producer` keeps what came. */
   readonly compressionType: 'producer' | 'uncompressed' | 'gzip' | 'snappy' | 'lz4' | 'zstd'
   readonly gzipLevel: number

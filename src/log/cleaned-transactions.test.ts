@@ -54,6 +54,15 @@ test('aborted data goes; markers stay while the pass meets batches of theirs', (
   assert.deepEqual(idleOffsets(), [0])
 })
 
+test('a pass that begins behind a marker does not count it', () => {
+  const transactions = new CleanedTransactions(scanned().aborted)
+  const rest = log.filter(({ baseOffset }) => baseOffset > 3)
+  assert.deepEqual(
+    rest.map(batch => transactions.isIdle(batch)),
+    [false, true, false, false],
+  )
+})
+
 test('markers are idle once their data is gone', () => {
   assert.deepEqual(idleOffsets(log.filter(({ baseOffset }) => baseOffset > 1)), [3, 5])
 })

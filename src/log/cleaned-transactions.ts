@@ -74,7 +74,7 @@ export class CleanedTransactions {
   /** Whether its records are of no interest: aborted, or a marker of a transaction that left nothing. */
   isIdle(batch: Batch): boolean {
     if (!batch.isTransactional) return false
-    this.#reach(batch.lastOffset)
+    this.#reach(batch)
     const { producerId } = batch
     const aborted = this.#underWay.get(producerId)
     if (!batch.isControl) {
@@ -93,11 +93,12 @@ export class CleanedTransactions {
     }
   }
 
-  #reach(offset: number): void {
+  /** A pass may begin behind the end of a transaction. */
+  #reach({ baseOffset, lastOffset }: Batch): void {
     for (; ; this.#next++) {
       const next = this.#aborted[this.#next]
-      if (next === undefined || next.firstOffset > offset) return
-      this.#underWay.set(next.producerId, { wasMet: false })
+      if (next === undefined || next.firstOffset > lastOffset) return
+      if (next.lastOffset >= baseOffset) this.#underWay.set(next.producerId, { wasMet: false })
     }
   }
 }

@@ -14,6 +14,10 @@ export const topicId = 'wAbCdEfGhIjKlMnOpQrStA'
 export const config: LogConfig = {
   cleanupDelete: true,
   cleanupCompact: false,
+  deleteRetentionMs: 86_400_000,
+  minCleanableRatio: 0.5,
+  minCompactionLagMs: 0,
+  maxCompactionLagMs: Number.MAX_SAFE_INTEGER,
   compressionType: 'producer',
   gzipLevel: 6,
   lz4Level: 9,

@@ -20,6 +20,7 @@ import {
 import { type DirectoryFacts, lastRunOf, readDirectoryFacts } from './directory-facts.ts'
 import {
   cleanShutdownName,
+  compactionName,
   folderName,
   highWatermarksName,
   logStartsName,
@@ -153,6 +154,7 @@ export class LogDirectory {
       removeLater: (paths, delayMs) => this.#removeLater(paths, delayMs),
       logStartMoved: () => this.#saveLogStarts(),
       logEndFell: async () => {
+        await this.#saveCompaction()
         await this.#saveRecoveryPoints()
         await this.#saveLogStarts()
       },
@@ -318,6 +320,7 @@ export class LogDirectory {
         (recovered.outcome === 'torn' && this.lastRun !== 'killed' && !this.#found.session?.allSync)
       if (isLoss) this.#isLossless = false
       const log = new Log(this.#host, { topic, partition, topicId, folder }, config, recovered)
+      log.compaction.cleanedEndOffset = isOld ? this.#found.compactedTo.get(key) : undefined
       this.#logs.set(name, log)
       return log
     } catch (error) {
@@ -385,6 +388,7 @@ export class LogDirectory {
     this.#found.recoveryPoints.delete(key)
     this.#found.highWatermarks.delete(key)
     this.#found.logStarts.delete(key)
+    this.#found.compactedTo.delete(key)
   }
 
   async #retire(name: string, suffix: 'delete' | 'stray'): Promise<string> {
@@ -442,6 +446,22 @@ export class LogDirectory {
   #checkpointFailed(error: Error): void {
     this.#io.report.warn({ directory: this.path }, `checkpoint not written: ${error.message}`)
     if (!(error instanceof DiskError && error.code === 'ENOSPC')) this.#fail(error)
+  }
+
+  /** A pass of compaction came to its end: notes to where, for the next start. */
+  async compacted(): Promise<void> {
+    if (this.#offline === undefined) {
+      await this.#saveCompaction().catch(error => this.#checkpointFailed(error))
+    }
+  }
+
+  async #saveCompaction(): Promise<void> {
+    const ends = this.#found.compactedTo
+    for (const { topic, partition, compaction } of this.#logs.values()) {
+      const { cleanedEndOffset } = compaction
+      if (cleanedEndOffset !== undefined) ends.set(partitionKey(topic, partition), cleanedEndOffset)
+    }
+    if (ends.size > 0) await this.#save(compactionName, () => formatOffsets(ends))
   }
 
   async #saveRecoveryPoints(): Promise<void> {

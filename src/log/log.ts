@@ -17,6 +17,7 @@ import { DiskError, type ReportFields } from '../io/io.ts'
 import { KafkaError } from '../protocol/errors.ts'
 import { type Batch, stampBatch } from '../protocol/records/batch.ts'
 import { formatEpochs } from './checkpoint-file.ts'
+import { Compaction } from './compaction.ts'
 import { leaderEpochsName } from './file-names.ts'
 import type { LeaderEpochs } from './leader-epochs.ts'
 import type { LogHost } from './log-host.ts'
@@ -31,7 +32,7 @@ import { encodeSnapshot } from './producer-snapshot.ts'
 import type { ProducerState, Undo } from './producer-state.ts'
 import { loadProducers, type RecoveredLog, setAsideFrom, snapshotPath } from './recovery.ts'
 import { expiredSegments } from './retention.ts'
-import { isDiskFull, Segment } from './segment.ts'
+import { isDiskFull, Segment, SegmentRetiredError } from './segment.ts'
 import type { StoredBatch, Tail } from './tail-cache.ts'
 import { validateForAppend } from './validation.ts'
 
@@ -84,6 +85,7 @@ export class Log {
   readonly topicId: string
   readonly folder: string
   readonly epochs: LeaderEpochs
+  readonly compaction: Compaction
   logStartOffset: number
   /** The offset that the next record gets. */
   logEndOffset: number
@@ -145,10 +147,25 @@ export class Log {
       },
       recovered.durableEndOffset,
     )
+    this.compaction = this.#compaction()
     this.#producers = recovered.producers
     this.#snapshots = recovered.snapshots
     this.#hasDamagedTail = recovered.hasDamagedTail
     this.#config = config
+  }
+
+  #compaction(): Compaction {
+    return new Compaction(this.#host, {
+      folder: this.folder,
+      segments: this.#segments,
+      bounds: () => this,
+      config: () => this.#config,
+      lastOfProducers: () => this.#producers.lastBatches(),
+      replaced: async (baseOffset, endOffset) => {
+        this.#tail.forgetBelow(endOffset)
+        await this.#dropSnapshots(offset => offset > baseOffset && offset < endOffset)
+      },
+    })
   }
 
   /** Below it everything is synced: the recovery point. */
@@ -465,6 +482,10 @@ export class Log {
     } catch (error) {
       this.#refuseIfClosed()
       this.#refuseOutside(offset)
+      if (error instanceof SegmentRetiredError) {
+        await this.compaction.moved()
+        return this.#guarded(offset, read) // Another one is in its place.
+      }
       const { code, message } = error as { code?: unknown; message: string }
       this.#reportOnce({ folder: this.folder, offset, code }, message)
       if (error instanceof KafkaError) throw error
@@ -571,6 +592,7 @@ export class Log {
   async enforceRetention(highWatermark: number, nowMs: number): Promise<void> {
     if (this.#closed !== undefined) return
     this.#producers.expire(nowMs)
+    await this.compaction.moved()
     const segments = [...this.#segments]
     const facts = segments.map((segment, index) => ({
       endOffset: this.#endOf(index),
@@ -607,6 +629,7 @@ export class Log {
     if (newest === undefined) return
     // A sync under way may be at one of them; afterwards none comes back to them.
     await this.#sync.sync()
+    await this.compaction.moved()
     const written = this.#segments.indexOf(this.#writing)
     const deleted = this.#segments.splice(0, Math.min(this.#segments.indexOf(newest) + 1, written))
     if (deleted.length === 0) return
@@ -631,11 +654,14 @@ export class Log {
     await this.#drained()
     this.#refuseIfClosed()
     if (offset >= this.logEndOffset) return
+    const letGo = await this.compaction.hold()
     try {
       await this.#cutFrom(offset)
     } catch (error) {
       this.#host.fail(error as Error) // Half cut is neither the old log nor the new one.
       throw new KafkaError('KAFKA_STORAGE_ERROR', (error as Error).message)
+    } finally {
+      letGo()
     }
   }
 
@@ -648,7 +674,8 @@ export class Log {
     )
     const segment = this.#segments[kept]!
     const found = await segment.locate(offset, indexIntervalBytes)
-    const end = Math.max(segment.baseOffset, found?.baseOffset ?? offset)
+    // Between batches of a compacted log there may be offsets without any.
+    const end = Math.max(segment.baseOffset, Math.min(offset, found?.baseOffset ?? offset))
     await this.#endAt(end)
     for (const dropped of this.#segments.splice(kept + 1).reverse()) {
       for (const path of await dropped.retire()) await this.#host.io.disk.remove(path)
@@ -668,6 +695,7 @@ export class Log {
     this.writtenEndOffset = end
     this.#sync.durableEndOffset = Math.min(this.durableEndOffset, end)
     this.logStartOffset = Math.min(this.logStartOffset, end)
+    this.compaction.cut(end)
     await this.#host.logEndFell()
   }
 
@@ -687,6 +715,7 @@ export class Log {
 
   /** Writes and syncs everything, with complete indexes and a snapshot, for a start without a scan. */
   async close(): Promise<void> {
+    await this.compaction.hold()
     await this.#drained()
     if (this.#closed !== undefined) return
     await this.#sync.sync()
@@ -709,6 +738,7 @@ export class Log {
   /** Leaves without writing anything more: the folder is going to be deleted. */
   async abandon(): Promise<void> {
     this.#end(new Error(`${this.folder} is deleted`))
+    await this.compaction.hold()
     await this.#drained()
     await this.#sync.stop()
     for (const segment of this.#segments) await segment.release()
@@ -723,6 +753,7 @@ export class Log {
 
   #end(error: Error): void {
     this.#closed = error
+    void this.compaction.hold()
     void this.#sync.stop()
     this.#waiting = []
     this.#tail.clear()

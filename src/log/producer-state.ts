@@ -8,6 +8,7 @@
  */
 import { KafkaError } from '../protocol/errors.ts'
 import type { Batch } from '../protocol/records/batch.ts'
+import type { LastOfProducer } from './cleaned-transactions.ts'
 
 /** How many batches are remembered of each producer: the most that a client has in flight. */
 export const rememberedBatches = 5
@@ -61,6 +62,15 @@ export class ProducerState {
 
   entries(): Iterable<ProducerEntry> {
     return this.#entries.values()
+  }
+
+  /** Of each producer what compaction has to keep a header of. */
+  lastBatches(): Map<number, LastOfProducer> {
+    const last = [...this.#entries.values()].map(({ producerId, producerEpoch, batches }) => {
+      const lastDataOffset = batches.at(-1)?.lastOffset ?? -1
+      return [producerId, { lastDataOffset, producerEpoch }] as const
+    })
+    return new Map(last)
   }
 
   /**

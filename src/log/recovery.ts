@@ -39,6 +39,7 @@ import type { SharedStorage } from './log-host.ts'
 import { decodeSnapshot, maxSnapshotBytes } from './producer-snapshot.ts'
 import { ProducerState } from './producer-state.ts'
 import { Segment } from './segment.ts'
+import { finishSwaps, hasSwaps } from './segment-swap.ts'
 
 export type LastRun = 'clean' | 'killed' | 'power-loss'
 
@@ -128,8 +129,13 @@ class Recovery {
   /** Finds the files, and removes what an earlier run meant to remove. */
   async #list(): Promise<void> {
     const { disk } = this.#shared.io
-    const { folder } = this.#options
-    for (const { name } of await disk.list(folder)) {
+    const { folder, indexIntervalBytes } = this.#options
+    const names = (await disk.list(folder)).map(({ name }) => name)
+    if (hasSwaps(names)) {
+      await finishSwaps(this.#shared, folder, names, indexIntervalBytes)
+      return this.#list()
+    }
+    for (const name of names) {
       const base = offsetOfName(name, logSuffix)
       const snapshot = offsetOfName(name, snapshotSuffix)
       if (base !== undefined) {

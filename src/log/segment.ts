@@ -31,6 +31,11 @@ export interface Hole {
   readonly endOffset: number
 }
 
+/** Its files are deleted, or others took their place: what was read may be of either. */
+export class SegmentRetiredError extends Error {
+  override readonly name = 'SegmentRetiredError'
+}
+
 /** Bytes read besides those asked for, to reach the first batch from an index entry. */
 const readAheadBytes = 8 * 1024
 
@@ -72,8 +77,15 @@ export class Segment {
   /** The indexes are what the log says, whatever they say. */
   #isRebuilt = false
 
-  constructor(shared: SharedStorage, folder: string, baseOffset: number, isNew: boolean) {
-    const path = (suffix: string) => `${folder}/${offsetName(baseOffset, suffix)}`
+  /** `suffix` is that of files which have not taken their places yet. */
+  constructor(
+    shared: SharedStorage,
+    folder: string,
+    baseOffset: number,
+    isNew: boolean,
+    { suffix = '', createdMs }: { suffix?: string; createdMs?: number } = {},
+  ) {
+    const path = (ending: string) => `${folder}/${offsetName(baseOffset, ending)}${suffix}`
     const index = (suffix: string, entryBytes: number) =>
       new IndexFile(shared.files, shared.indexes, path(suffix), entryBytes, isNew)
     this.#shared = shared
@@ -81,7 +93,7 @@ export class Segment {
     this.logPath = path(logSuffix)
     this.offsetIndex = new OffsetIndex(index(offsetIndexSuffix, offsetEntryBytes), baseOffset)
     this.timeIndex = new TimeIndex(index(timeIndexSuffix, timeEntryBytes), baseOffset)
-    this.createdMs = shared.io.clock.wallMs()
+    this.createdMs = createdMs ?? shared.io.clock.wallMs()
     this.isCreated = !isNew
   }
 
@@ -337,10 +349,9 @@ export class Segment {
   ): Promise<T> {
     await this.#mending
     try {
-      return await run(true)
+      return await this.#whileHere(() => run(true))
     } catch (error) {
-      // Without its files there is nothing to mend: the caller sees that the offset is gone.
-      if (!(error instanceof IndexBrokenError) || this.#isRetired) throw error
+      if (!(error instanceof IndexBrokenError)) throw error
       this.#shared.io.report.warn({ file: this.logPath }, `index not usable: ${error.message}`)
     }
     try {
@@ -350,11 +361,24 @@ export class Segment {
         })
         await this.#mending
       }
-      return await run(this.isSealed)
+      return await this.#whileHere(() => run(this.isSealed))
     } catch (error) {
       if (!(error instanceof IndexBrokenError)) throw error
       throw new KafkaError('CORRUPT_MESSAGE', error.message)
     }
+  }
+
+  /** Whatever comes of a read during which the files went, it counts for nothing. */
+  async #whileHere<T>(run: () => Promise<T>): Promise<T> {
+    try {
+      return await run()
+    } finally {
+      this.#refuseIfRetired()
+    }
+  }
+
+  #refuseIfRetired(): void {
+    if (this.#isRetired) throw new SegmentRetiredError(`${this.logPath} is not in use any more`)
   }
 
   async #readFrom(
@@ -453,6 +477,20 @@ export class Segment {
     })
   }
 
+  /** Fills `into` from `position`; answers how many bytes there were. */
+  readInto(into: Uint8Array, position: number): Promise<number> {
+    return this.#whileHere(() =>
+      this.#shared.files.with(this.logPath, file => file.read(into, position)),
+    )
+  }
+
+  /** The largest timestamp of the first batch; −1 when there is none. */
+  async firstTimestamp(): Promise<number> {
+    const header = new Uint8Array(batchHeaderBytes)
+    if ((await this.readInto(header, 0)) < header.length) return -1
+    return new Batch(header).maxTimestamp
+  }
+
   /** Where the batch that holds `offset` begins; undefined when the segment ends before it. */
   async locate(
     offset: number,
@@ -526,10 +564,16 @@ export class Segment {
     for (const path of this.paths) await this.#shared.files.close(path)
   }
 
+  /** Nothing is read here any more: who is reading gets a SegmentRetiredError. */
+  async leave(): Promise<void> {
+    this.#isRetired = true
+    await this.#mending?.catch(() => {})
+    await this.release()
+  }
+
   /** Renames the files to `.deleted`; answers the new names. */
   async retire(): Promise<string[]> {
-    this.#isRetired = true
-    await this.release()
+    await this.leave()
     const retired: string[] = []
     for (const path of this.paths) {
       if ((await this.#shared.io.disk.stat(path)) === undefined) continue

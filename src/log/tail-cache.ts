@@ -97,6 +97,11 @@ export class Tail {
     }
   }
 
+  /** Forgets all batches that begin below `offset`. */
+  forgetBelow(offset: number): void {
+    while ((this.#batches.at(0)?.baseOffset ?? offset) < offset) this.#batches.shift()
+  }
+
   clear(): void {
     this.truncate(-1)
   }

@@ -14,6 +14,10 @@ import { Replicas } from './replicas.ts'
 const logConfig: LogConfig = {
   cleanupDelete: true,
   cleanupCompact: false,
+  deleteRetentionMs: 86_400_000,
+  minCleanableRatio: 0.5,
+  minCompactionLagMs: 0,
+  maxCompactionLagMs: Number.MAX_SAFE_INTEGER,
   compressionType: 'producer',
   gzipLevel: 6,
   lz4Level: 9,

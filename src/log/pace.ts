@@ -1,0 +1,58 @@
+/**
+ * How work in the background makes way for the rest: it runs in slices of a few milliseconds with
+ * pauses in between, in which whatever came meanwhile has its turn, and moves no more bytes a second
+ * than it may. Several pieces of work share one pace.
+ */
+import type { Clock } from '../io/io.ts'
+
+/** Longest stretch without a pause. */
+const sliceMs = 2
+/** Of each pause; timers have no finer grain. */
+const pauseMs = 1
+/** Longest wait for the rate at once, so that who is to end ends soon. */
+const stepMs = 100
+
+/** How far bytes may be ahead of their rate. */
+const burstMs = 100
+
+export class Pace {
+  readonly #clock: Clock
+  readonly #bytesPerSecond: () => number
+  /** When all that was moved so far would be done at the rate. */
+  #paidMs = 0
+
+  constructor(clock: Clock, bytesPerSecond: () => number) {
+    this.#clock = clock
+    this.#bytesPerSecond = bytesPerSecond
+  }
+
+  /** The beginning of a slice. */
+  slice(): number {
+    return this.#clock.monotonicMs()
+  }
+
+  /** Whether the slice that began then has to end. */
+  isOver(beganMs: number): boolean {
+    return this.#clock.monotonicMs() - beganMs >= sliceMs
+  }
+
+  /** Everything else has its turn. */
+  pause(): Promise<void> {
+    return this.#sleep(pauseMs)
+  }
+
+  /** So many bytes were read or written: waits until the rate allows more, or `isEnded`. */
+  async moved(bytes: number, isEnded: () => boolean): Promise<void> {
+    const rate = this.#bytesPerSecond()
+    const nowMs = this.#clock.monotonicMs()
+    this.#paidMs = Math.max(this.#paidMs, nowMs - burstMs) + (bytes * 1000) / rate
+    for (let waitMs = this.#paidMs - nowMs; waitMs > 0 && !isEnded(); ) {
+      await this.#sleep(Math.min(waitMs, stepMs))
+      waitMs = this.#paidMs - this.#clock.monotonicMs()
+    }
+  }
+
+  #sleep(delayMs: number): Promise<void> {
+    return new Promise(resolve => void this.#clock.timer(delayMs, resolve))
+  }
+}
