@@ -1,19 +1,3 @@
-/**
- * Asks and changes what a cluster has: topics, configs, offsets, groups, brokers.
- *
- *     await using admin = new Admin({ bootstrap: 'localhost:9092' })
- *     orThrow(await admin.createTopics([{ topic: 'orders', partitions: 6 }]))
- *
- * What is asked of several things answers with an `Outcome` for each, in their order: its value, or
- * the `error` by which a broker refused it; one refusal is not thrown, for the others were done.
- * Thrown is what concerns a call as a whole: ConnectionError when no broker could be asked in time,
- * or this was closed; the reason of `signal`; OptionError, and EncodeError for what the protocol
- * cannot carry; KafkaError when brokers do not have what was asked (UNSUPPORTED_VERSION).
- *
- * What may pass (a coordinator that is loading, a controller that moved, a lost connection) is tried
- * again until `timeoutMs`. A change whose answer was lost may have taken effect: tried again, it can
- * be refused as done already (TOPIC_ALREADY_EXISTS).
- */
 import * as brokers from './admin/brokers.ts'
 import { AdminCall } from './admin/call.ts'
 import * as configs from './admin/configs.ts'
@@ -51,6 +35,22 @@ import { type Connected, type Connecting, connectedBy } from './connected.ts'
 import { ConnectionError } from './connection.ts'
 import type { TopicPartition, TopicPartitionOffset } from './consumer/options.ts'
 
+/**
+ * Asks and changes what a cluster has: topics, configs, offsets, groups, brokers.
+ *
+ *     await using admin = new Admin({ bootstrap: 'localhost:9092' })
+ *     orThrow(await admin.createTopics([{ topic: 'orders', partitions: 6 }]))
+ *
+ * What is asked of several things answers with an `Outcome` for each, in their order: its value, or
+ * the `error` by which a broker refused it; one refusal is not thrown, for the others were done.
+ * Thrown is what concerns a call as a whole: ConnectionError when no broker could be asked in time,
+ * or this was closed; the reason of `signal`; OptionError, and EncodeError for what the protocol
+ * cannot carry; KafkaError when brokers do not have what was asked (UNSUPPORTED_VERSION).
+ *
+ * What may pass (a coordinator that is loading, a controller that moved, a lost connection) is tried
+ * again until `timeoutMs`. A change whose answer was lost may have taken effect: tried again, it can
+ * be refused as done already (TOPIC_ALREADY_EXISTS).
+ */
 export class Admin implements AsyncDisposable {
   readonly #connected: Connected
   readonly #isOwn: boolean

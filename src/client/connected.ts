@@ -34,7 +34,10 @@ export interface ClientOptions {
    * Default true.
    */
   readonly telemetry?: boolean
-  /** The outside world. Default: this machine's. */
+  /**
+   * The outside world. Default: this machine's.
+   * @internal
+   */
   readonly io?: Io
 }
 
