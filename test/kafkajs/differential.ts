@@ -14,6 +14,8 @@ import { Broker } from '../../src/index.ts'
 import { compare, factsOf, registered } from './facts.ts'
 
 const programs = join(import.meta.dirname, 'programs')
+/** They wait more than they work. */
+const programsAtOnce = 3
 
 const { values, positionals } = parseArgs({
   options: { bootstrap: { type: 'string' } },
@@ -30,7 +32,8 @@ files.set('nestjs', join(import.meta.dirname, 'nestjs/dist/service.js'))
 const chosen = positionals.length > 0 ? positionals : [...files.keys()]
 let failed = 0
 let passed = 0
-for (const program of chosen) {
+
+async function both(program: string): Promise<void> {
   try {
     const file = files.get(program) ?? program
     const [theirs, ours] = await Promise.all([
@@ -47,6 +50,12 @@ for (const program of chosen) {
     console.log(`FAILED ${program}: ${error instanceof Error ? error.message : error}`)
   }
 }
+
+const left = chosen.values()
+const worker = async () => {
+  for (const program of left) await both(program)
+}
+await Promise.all(Array.from({ length: programsAtOnce }, worker))
 await broker?.close()
 console.log(`${passed} passed, ${failed} failed`)
 process.exitCode = failed === 0 ? 0 : 1

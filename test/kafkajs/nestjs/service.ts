@@ -110,8 +110,16 @@ async function createTopics() {
     'slow.reply',
   ]
   await admin.createTopics({
+    waitForLeaders: false,
     topics: names.map(name => ({ topic: named(name), numPartitions: 2 })),
   })
+  for (const name of names) {
+    for (let turn = 0; turn < 50; turn++) {
+      const isThere = await admin.fetchTopicMetadata({ topics: [named(name)] }).catch(() => false)
+      if (isThere) break
+      await new Promise(resolve => setTimeout(resolve, 100))
+    }
+  }
   await admin.disconnect()
 }
 

@@ -1,6 +1,6 @@
 /** What an admin answers. */
 import kafkajs, { type KafkaJSAggregateError, type KafkaJSDeleteGroupsError } from 'kafkajs'
-import { counter, failure, kafka, named, quick, say } from './program.ts'
+import { counter, failure, kafka, named, pause, present, quick, say } from './program.ts'
 
 const { ConfigResourceTypes } = kafkajs
 const admin = kafka.admin()
@@ -14,9 +14,11 @@ const configEntries = [
 say(
   'create',
   await admin.createTopics({
+    waitForLeaders: false,
     topics: [{ topic: a, numPartitions: 3, configEntries }, { topic: b }],
   }),
 )
+await Promise.all([present(admin, a), present(admin, b)])
 say('create again', await admin.createTopics({ topics: [{ topic: a }] }))
 say(
   'validate',
@@ -70,6 +72,7 @@ say(
   await failure(() => admin.fetchTopicMetadata({ topics: [named('none')] })),
 )
 await admin.createPartitions({ topicPartitions: [{ topic: a, count: 4 }] })
+await pause(500)
 say(
   'more partitions',
   (await admin.fetchTopicMetadata({ topics: [a] })).topics[0]!.partitions.length,
@@ -81,7 +84,8 @@ say(
 
 const producer = kafka.producer()
 await producer.connect()
-const timestamp = (at: number) => String(1_600_000_000_000 + at * 1_000)
+const startMs = Date.now() - 60_000
+const timestamp = (at: number) => String(startMs + at * 1_000)
 const messages = Array.from({ length: 10 }, (_, at) => ({
   value: `${at}`,
   partition: at % 2,
@@ -125,7 +129,7 @@ await admin.alterConfigs({
     },
   ],
 })
-await new Promise(resolve => setTimeout(resolve, 500))
+await pause(1_500)
 say(
   'altered',
   configs(

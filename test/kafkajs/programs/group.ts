@@ -152,7 +152,8 @@ say(
 )
 await Promise.all([taker.consumer.disconnect(), giver.consumer.disconnect()])
 
-// A pattern, and a topic that is made by subscribing to it.
+// A pattern, and a name beside it.
+await createTopic('made')
 const wide = kafka.consumer({ groupId: named('wide'), ...quick })
 const names = new Set<string>()
 await wide.connect()

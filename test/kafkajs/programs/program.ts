@@ -1,5 +1,5 @@
 /** What the programs here share: where the broker is, names of their own, and how they say what they saw. */
-import { type ConsumerConfig, Kafka, logLevel } from 'kafkajs'
+import { type Admin, type ConsumerConfig, Kafka, logLevel } from 'kafkajs'
 
 const [bootstrap = '', prefix = ''] = process.argv.slice(2)
 
@@ -49,9 +49,26 @@ export async function failure(work: () => unknown): Promise<unknown> {
 export async function createTopic(name: string, numPartitions = 1): Promise<string> {
   const admin = kafka.admin()
   await admin.connect()
-  await admin.createTopics({ topics: [{ topic: named(name), numPartitions }] })
+  await admin.createTopics({
+    waitForLeaders: false,
+    topics: [{ topic: named(name), numPartitions }],
+  })
+  await present(admin, named(name))
+  await pause(300) // in Apache Kafka its leaders are known before they lead
   await admin.disconnect()
   return named(name)
+}
+
+/** Apache Kafka answers before a topic is there, and kafkajs does not always wait for it. */
+export async function present(admin: Admin, topic: string): Promise<void> {
+  for (let turn = 0; turn < 50; turn++) {
+    try {
+      await admin.fetchTopicMetadata({ topics: [topic] })
+      return
+    } catch {
+      await pause(100)
+    }
+  }
 }
 
 /** As fast as a test wants it. */
