@@ -64,12 +64,6 @@ const pages: readonly Page[] = [
       /^src\/client\/(logger|diagnostics|telemetry|client-metrics)\.ts$/.test(file),
   },
   {
-    file: 'kafkajs.md',
-    title: 'ottla/kafkajs',
-    about: 'The names of kafkajs, for programs that were written for it.',
-    holds: ({ file }) => file.startsWith('src/kafkajs'),
-  },
-  {
     file: 'protocol.md',
     title: 'ottla/protocol',
     about:
@@ -86,6 +80,7 @@ const pages: readonly Page[] = [
   },
 ]
 
+/** Not `ottla/kafkajs`: its names are those of kafkajs, and mean what they mean there. */
 const entries = ['src/index.ts', 'src/testing.ts', 'src/protocol.ts']
 
 /** Every public name once, with the entry points that export it. */
@@ -140,7 +135,11 @@ function contents(held: Held): string {
     ),
     '',
   ])
-  return [note, '# API\n', ...lists].join('\n')
+  const kafkajs = [
+    '## ottla/kafkajs\n',
+    'The names of kafkajs, which mean what they mean there: see [from kafkajs](../from-kafkajs.md).\n',
+  ]
+  return [note, '# API\n', ...lists, ...kafkajs].join('\n')
 }
 
 function printed(page: Page, names: readonly PublicName[], links: Links): string {

@@ -30,6 +30,7 @@ export interface Serde<T> extends Serializer<T>, Deserializer<T> {}
 
 /** The part of the Standard Schema, version 1, that is used here. */
 export interface StandardSchema<Input = unknown, Output = Input> {
+  /** What a schema library puts there. */
   readonly '~standard': {
     readonly version: 1
     readonly vendor: string
