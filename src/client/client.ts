@@ -1,3 +1,13 @@
+import { Admin } from './admin.ts'
+import type { ClientMetrics } from './client-metrics.ts'
+import { type ClientOptions, Connected } from './connected.ts'
+import type { Bytes } from './consumer/message.ts'
+import type { ConsumerSettings } from './consumer/options.ts'
+import { Consumer } from './consumer.ts'
+import type { ProducerSettings } from './producer/options.ts'
+import { Producer } from './producer.ts'
+import type { Payload } from './serializers.ts'
+
 /**
  * A cluster that producers, consumers and admins share: one connection to each broker, one cache of
  * what is known of topics, one set of metrics.
@@ -11,17 +21,6 @@
  * JoinGroup) go over connections of their own, with the heartbeats. A Produce that waits for replicas
  * still holds what the same client has sent behind it: where that matters, make two clients.
  */
-import { Admin } from './admin.ts'
-import type { ClientMetrics } from './client-metrics.ts'
-import { type ClientOptions, Connected } from './connected.ts'
-import type { Bytes } from './consumer/message.ts'
-import type { ConsumerSettings } from './consumer/options.ts'
-import { Consumer } from './consumer.ts'
-import type { ProducerSettings } from './producer/options.ts'
-import { Producer } from './producer.ts'
-import type { Payload } from './serializers.ts'
-
-/** What producers, consumers and admins share: connections, knowledge of the cluster, metrics. */
 export class Client implements AsyncDisposable {
   /**
    * What producers, consumers and admins stand on.
