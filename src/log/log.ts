@@ -441,6 +441,10 @@ export class Log {
       const { indexIntervalBytes } = this.#config
       for (const segment of this.#segmentsFrom(offset)) {
         if (segment.baseOffset >= bound) return undefined
+        if (segment.baseOffset > offset && !this.#config.cleanupCompact) {
+          const message = `log has nothing before ${segment.logPath}, which is read instead`
+          this.#reportOnce({ folder: this.folder, offset }, message)
+        }
         const found = await segment.read(
           offset,
           bound,

@@ -8,6 +8,11 @@ import { IndexBrokenError, type IndexFile } from './index-file.ts'
 
 export const offsetEntryBytes = 8
 
+export interface OffsetEntry {
+  readonly lastOffset: number
+  readonly position: number
+}
+
 /** A sparse way from offsets to positions, over one index file. */
 export class OffsetIndex {
   readonly file: IndexFile
@@ -32,6 +37,11 @@ export class OffsetIndex {
    * Throws IndexBrokenError.
    */
   async floor(offset: number): Promise<number> {
+    return (await this.floorEntry(offset))?.position ?? 0
+  }
+
+  /** The last entry ≤ `offset`: the batch that begins there ends with its offset. */
+  async floorEntry(offset: number): Promise<OffsetEntry | undefined> {
     const entries = await this.file.load()
     this.#check(entries)
     let low = 0
@@ -41,7 +51,12 @@ export class OffsetIndex {
       if (int32At(entries, middle * offsetEntryBytes) <= offset - this.#baseOffset) low = middle + 1
       else high = middle
     }
-    return low === 0 ? 0 : int32At(entries, (low - 1) * offsetEntryBytes + 4)
+    if (low === 0) return undefined
+    const at = (low - 1) * offsetEntryBytes
+    return {
+      position: int32At(entries, at + 4),
+      lastOffset: this.#baseOffset + int32At(entries, at),
+    }
   }
 
   /** The newest entry's position, 0 when there is none. Throws IndexBrokenError. */

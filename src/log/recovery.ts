@@ -162,6 +162,7 @@ class Recovery {
     if (this.#options.lastRun === 'clean' && !this.#options.isRepair) {
       await this.#loadSealed(this.#segments.length - 1)
       end = await last.loadActive(this.#options.indexIntervalBytes)
+      if (end !== undefined && end > this.#limitOf(this.#segments.length - 1)) end = undefined
       if (end !== undefined) await this.#loadProducers(end)
     }
     end ??= await this.#scanFrom(this.#scanStart())
@@ -254,6 +255,7 @@ class Recovery {
         scanBatches(file, from, fileSize, {
           checkCrc: true,
           expected,
+          limitOffset: this.#limitOf(index),
           windowBytes: scanWindowBytes,
           onBatch: batch => {
             const { header } = batch
@@ -264,12 +266,19 @@ class Recovery {
           },
         }),
       )
-      if (end.reason === 'end') return
+      if (end.reason === 'end') return segment.markChecked()
       const failure = { position: end.position, fileSize, isShort: end.reason === 'short' }
       const next = await this.#decide(segment, index, expected, failure)
-      if (next === undefined) return
+      if (next === undefined) return segment.markChecked()
       position = next
     }
+  }
+
+  /** Offsets that no batch of a segment has: the next one's, or those behind the end of a closed log. */
+  #limitOf(index: number): number {
+    const next = this.#segments[index + 1]?.baseOffset
+    const { lastRun, recoveryPoint } = this.#options
+    return next ?? (lastRun === 'clean' && recoveryPoint ? recoveryPoint : Number.POSITIVE_INFINITY)
   }
 
   /** Cuts, or keeps a hole; answers the position from which the scan goes on. */

@@ -5,11 +5,18 @@
  * Everything here is called by the log's writer alone, but for the reads, which look only below
  * `size` and never depend on an index being right: one that leads astray is built again.
  */
-import { int32At, int64At, uint32At } from '../base/bytes.ts'
 import { DiskError } from '../io/io.ts'
 import { KafkaError } from '../protocol/errors.ts'
-import { Batch, batchHeaderBytes, batchOverheadBytes, fieldAt } from '../protocol/records/batch.ts'
+import { Batch, batchHeaderBytes, batchSizeAt, isCrcValid } from '../protocol/records/batch.ts'
 import { type ScannedBatch, scanBatches } from './batch-scan.ts'
+import {
+  lastOffsetOf,
+  NoBatchError,
+  type Selection,
+  type Stretch,
+  selectBatches,
+  type WantedBatches,
+} from './batch-select.ts'
 import {
   deletedSuffix,
   logSuffix,
@@ -19,7 +26,7 @@ import {
 } from './file-names.ts'
 import { IndexBrokenError, IndexFile } from './index-file.ts'
 import type { SharedStorage } from './log-host.ts'
-import { OffsetIndex, offsetEntryBytes } from './offset-index.ts'
+import { type OffsetEntry, OffsetIndex, offsetEntryBytes } from './offset-index.ts'
 import type { StoredBatch } from './tail-cache.ts'
 import { type TimeEntry, TimeIndex, timeEntryBytes } from './time-index.ts'
 
@@ -67,6 +74,8 @@ export class Segment {
   /** Producer state at the base offset, to be written with the next sync. */
   snapshot: Uint8Array | undefined
   holes: Hole[] = []
+  /** Bytes that no CRC was looked at of since the start: [from, to). */
+  #unchecked = { from: 0, to: 0 }
   /** Size, first and largest timestamp with what waits to be written: for the decision to roll. */
   planned = { size: 0, firstTimestamp: -1 }
   /** The batch with the largest timestamp, once known. */
@@ -256,8 +265,8 @@ export class Segment {
     await this.timeIndex.file.attach()
     const position = await this.offsetIndex.lastPosition()
     this.#largest = await this.timeIndex.newest()
-    if (position > 0 && position >= this.size) {
-      throw new IndexBrokenError(`${this.logPath}: its index is longer`)
+    if (position < 0 || (position > 0 && position >= this.size)) {
+      throw new IndexBrokenError(`${this.logPath}: its index points to ${position}`)
     }
     return position
   }
@@ -285,6 +294,12 @@ export class Segment {
     const stat = await this.#shared.io.disk.stat(this.logPath)
     this.size = stat?.size ?? 0
     this.planned.size = this.size
+    this.#unchecked = { from: 0, to: this.size }
+  }
+
+  /** A scan has looked at the CRC of every batch. */
+  markChecked(): void {
+    this.#unchecked = { from: 0, to: 0 }
   }
 
   /** Largest timestamp and the last offset of its batch; undefined when no record has a timestamp. */
@@ -317,7 +332,7 @@ export class Segment {
     const size = this.size
     const wanted = { offset, end, maxBytes: Math.min(maxBytes, maxReadBytes), atLeastOneBatch }
     return await this.#mended(indexIntervalBytes, async isIndexGood => {
-      const from = isIndexGood ? await this.offsetIndex.floor(offset) : 0
+      const from = isIndexGood ? await this.offsetIndex.floorEntry(offset) : undefined
       return await this.#readFrom(from, size, wanted)
     })
   }
@@ -382,71 +397,72 @@ export class Segment {
   }
 
   async #readFrom(
-    from: number,
+    from: OffsetEntry | undefined,
     size: number,
-    wanted: { offset: number; end: number; maxBytes: number; atLeastOneBatch: boolean },
+    wanted: WantedBatches,
   ): Promise<Uint8Array | undefined> {
-    let position = from
+    let position = from?.position ?? 0
+    let baseOffset = this.baseOffset
     let length = wanted.maxBytes + readAheadBytes
     for (;;) {
       const hole = this.holes.find(({ endPosition }) => endPosition > position)
       if (hole !== undefined && position >= hole.position) {
         if (wanted.offset < hole.endOffset) throw corruptAt(this.logPath, hole.position)
         position = hole.endPosition
+        baseOffset = hole.endOffset
         continue
       }
       const stop = hole?.position ?? size
-      if (position >= stop) return undefined
+      if (position >= stop) {
+        if (position > stop) throw noBatchAt(this.logPath, stop)
+        return undefined
+      }
       const bytes = await this.#readBytes(position, Math.min(length, stop - position))
-      const found = this.#select(bytes, wanted)
-      if (found.batches !== undefined) return found.batches
+      if (position === from?.position && lastOffsetOf(bytes) !== from.lastOffset) {
+        throw noBatchAt(this.logPath, position)
+      }
+      const stretch = { bytes, baseOffset, isEnd: position + bytes.length >= stop }
+      const found = this.#select(stretch, position, wanted)
+      if (found.start >= 0) {
+        return this.#sound(bytes.subarray(found.start, found.end), position + found.start)
+      }
       position += found.skipped
+      baseOffset = found.nextOffset
       const isStuck = found.skipped === 0 && found.firstSize === 0
       if (isStuck || found.firstSize > stop - position) throw noBatchAt(this.logPath, position)
-      // Then the first batch was cut by the buffer: once more, from its first byte.
-      length = Math.max(wanted.maxBytes, found.firstSize, readAheadBytes)
+      // The first batch was cut by the buffer: once more, from its first byte to the next one's header.
+      length = Math.max(wanted.maxBytes, found.firstSize + batchHeaderBytes, readAheadBytes)
     }
   }
 
-  /** The batches that are wanted; else how many bytes lie before the first, and its size. */
-  #select(
-    bytes: Uint8Array,
-    wanted: { offset: number; end: number; maxBytes: number; atLeastOneBatch: boolean },
-  ): { batches?: Uint8Array; skipped: number; firstSize: number } {
-    let start = -1
-    let at = 0
-    while (at + batchHeaderBytes <= bytes.length) {
-      const { size, lastOffset } = this.#headerAt(bytes, at)
-      if (start < 0 && lastOffset < wanted.offset) {
-        at += size
-        continue
-      }
-      const isFirst = start < 0
-      if (isFirst) start = at
-      const isTooLarge = at + size - start > wanted.maxBytes && !(isFirst && wanted.atLeastOneBatch)
-      if (lastOffset >= wanted.end || isTooLarge) break
-      if (at + size > bytes.length) {
-        if (isFirst) return { skipped: at, firstSize: size }
-        break
-      }
-      at += size
+  #select(stretch: Stretch, position: number, wanted: WantedBatches): Selection {
+    try {
+      return selectBatches(stretch, wanted)
+    } catch (error) {
+      if (!(error instanceof NoBatchError)) throw error
+      throw noBatchAt(this.logPath, position + error.at)
     }
-    if (start < 0) return { skipped: at, firstSize: 0 }
-    return { batches: bytes.subarray(start, at), skipped: 0, firstSize: 0 }
   }
 
-  /** Straight from the bytes: a read of small batches comes here a thousand times per megabyte. */
-  #headerAt(bytes: Uint8Array, at: number): { size: number; lastOffset: number } {
-    const baseOffset = int64At(bytes, at + fieldAt.baseOffset)
-    const delta = int32At(bytes, at + fieldAt.lastOffsetDelta)
-    const size = batchOverheadBytes + uint32At(bytes, at + fieldAt.length)
-    const isBatch =
-      bytes[at + fieldAt.magic] === 2 &&
-      delta >= 0 &&
-      size >= batchHeaderBytes &&
-      baseOffset >= this.baseOffset
-    if (!isBatch) throw noBatchAt(this.logPath, at)
-    return { size, lastOffset: baseOffset + delta }
+  /**
+   * Bytes that lay in the file at the start are given out once their CRCs are known to be right; of
+   * those that are not, the batches before the first bad one. Throws CORRUPT_MESSAGE.
+   */
+  #sound(bytes: Uint8Array, position: number): Uint8Array {
+    const { from, to } = this.#unchecked
+    const endPosition = position + bytes.length
+    if (endPosition <= from || position >= to) return bytes
+    let sound = 0
+    while (sound < bytes.length) {
+      const size = batchSizeAt(bytes, sound)!
+      if (!isCrcValid(new Batch(bytes.subarray(sound, sound + size)))) break
+      sound += size
+    }
+    if (sound === 0 && bytes.length > 0) throw corruptAt(this.logPath, position)
+    const soundEnd = position + sound
+    if (position <= from) this.#unchecked = { from: Math.max(from, soundEnd), to }
+    else if (soundEnd >= to) this.#unchecked = { from, to: position }
+    return bytes.subarray(0, sound)
   }
 
   async #readBytes(position: number, length: number): Promise<Uint8Array> {

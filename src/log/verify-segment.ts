@@ -47,6 +47,8 @@ export interface SegmentToVerify {
   readonly isClosed: boolean
   /** Below it everything was synced. */
   readonly recoveryPoint: number
+  /** No batch has offsets from there on: the next segment, or the end of a log that was closed. */
+  readonly limitOffset: number
 }
 
 /** What a segment was found to hold. */
@@ -154,6 +156,7 @@ class SegmentScan {
       const end = await scanBatches(this.#file, position, size, {
         checkCrc: true,
         expected: this.#expected,
+        limitOffset: this.#segment.limitOffset,
         windowBytes,
         onBatch: batch => this.#note(batch),
       })

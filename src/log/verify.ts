@@ -300,6 +300,9 @@ class FolderScan {
         isLast: index >= lastWithData,
         isClosed: isClosed || index < bases.length - 1,
         recoveryPoint: isClosed ? Number.POSITIVE_INFINITY : recoveryPoint,
+        limitOffset:
+          bases[index + 1] ??
+          (isClosed && recoveryPoint > 0 ? recoveryPoint : Number.POSITIVE_INFINITY),
       }
       const found = await verifySegment(this.#inspection, segment, expected, this.#epochs)
       total.batches += found.batches
