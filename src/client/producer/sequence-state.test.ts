@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { type AppendedRange, ReplicatedLog } from './fixture.ts'
 import { type Sequenced, SequenceState } from './sequence-state.ts'
 
 class TestBatch implements Sequenced {
@@ -20,52 +21,17 @@ class TestBatch implements Sequenced {
   }
 }
 
-interface Attempt {
+interface Attempt extends AppendedRange {
   readonly batch: TestBatch
-  readonly producerId: number
-  readonly epoch: number
-  readonly first: number
-  readonly last: number
   readonly records: readonly number[]
 }
 
 type Answer = 'ok' | 'sequence' | 'fenced' | 'refused' | 'unknown' | 'fatal' | 'too large'
 
-/** A partition's leader by the rules of Kafka: five batches of a producer are remembered. */
-class Leader {
-  readonly log: number[] = []
-  readonly #producers = new Map<
-    number,
-    { epoch: number; batches: { first: number; last: number }[] }
-  >()
-
-  append({ producerId, epoch, first, last, records }: Attempt): Answer {
-    const known = this.#producers.get(producerId)
-    if (known !== undefined) {
-      if (epoch < known.epoch) return 'fenced'
-      if (epoch > known.epoch) {
-        if (first !== 0) return 'sequence'
-      } else {
-        if (known.batches.some(each => each.first === first && each.last === last)) return 'ok'
-        if (first !== known.batches.at(-1)!.last + 1) return 'sequence'
-      }
-    }
-    const before = known?.epoch === epoch ? known.batches.slice(-4) : []
-    this.#producers.set(producerId, { epoch, batches: [...before, { first, last }] })
-    this.log.push(...records)
-    return 'ok'
-  }
-
-  /** What a snapshot keeps: of each producer the newest batch. */
-  restart(): void {
-    for (const each of this.#producers.values()) each.batches = each.batches.slice(-1)
-  }
-}
-
 /** One partition, its leader, and a connection between them that breaks. */
 class Scene {
   readonly state = new SequenceState<TestBatch>(true)
-  readonly leader = new Leader()
+  readonly leader = new ReplicatedLog()
   readonly batches: TestBatch[] = []
   readonly records = new Map<TestBatch, readonly number[]>()
   #wire: Attempt[] = []
@@ -100,7 +66,7 @@ class Scene {
   }
 
   check(): void {
-    const { log } = this.leader
+    const log = this.leader.values.map(Number)
     for (const batch of this.batches) {
       const places = this.records.get(batch)!.map(each => log.indexOf(each))
       const isStored = places.every(place => place >= 0)
@@ -141,13 +107,19 @@ class Scene {
     const attempt = this.#wire.shift()
     if (attempt === undefined) return
     // What is not known to be stored may be stored all the same.
-    if (refusal === 'unknown' && choice % 2 === 0) this.leader.append(attempt)
-    this.#answers.push([attempt, refusal ?? this.leader.append(attempt)])
+    if (refusal === 'unknown' && choice % 2 === 0) this.#append(attempt)
+    this.#answers.push([attempt, refusal ?? this.#append(attempt)])
   }
 
   #haunt(choice: number): void {
     const attempt = this.#ghosts[choice % this.#ghosts.length]?.shift()
-    if (attempt !== undefined) this.leader.append(attempt)
+    if (attempt !== undefined) this.#append(attempt)
+  }
+
+  #append(attempt: Attempt): Answer {
+    const result = this.leader.append(attempt, attempt.records.map(String))
+    if (typeof result === 'object') return 'ok'
+    return result === 'INVALID_PRODUCER_EPOCH' ? 'fenced' : 'sequence'
   }
 
   #lose(): void {
