@@ -128,10 +128,6 @@ export class KafkaJSRequestTimeoutError extends KafkaJSError {
   override name = 'KafkaJSRequestTimeoutError'
 }
 
-export class KafkaJSTopicMetadataNotLoaded extends KafkaJSError {
-  override name = 'KafkaJSTopicMetadataNotLoaded'
-}
-
 /** A group that was asked to be deleted; without `error` it is. */
 export type DeleteGroupsResult = {
   groupId: string
@@ -182,6 +178,42 @@ export class KafkaJSNotImplemented extends KafkaJSNonRetriableError {
 
 export class KafkaJSTimeout extends KafkaJSNonRetriableError {
   override name = 'KafkaJSTimeout'
+}
+
+// Those that follow are not thrown: what they stand for is another error here, or does not happen. They
+// are there for programs that name them.
+export class KafkaJSBrokerNotFound extends KafkaJSError {
+  override name = 'KafkaJSBrokerNotFound'
+}
+export class KafkaJSMetadataNotLoaded extends KafkaJSError {
+  override name = 'KafkaJSMetadataNotLoaded'
+}
+export class KafkaJSTopicMetadataNotLoaded extends KafkaJSMetadataNotLoaded {
+  override name = 'KafkaJSTopicMetadataNotLoaded'
+}
+export class KafkaJSStaleTopicMetadataAssignment extends KafkaJSError {
+  override name = 'KafkaJSStaleTopicMetadataAssignment'
+}
+export class KafkaJSGroupCoordinatorNotFound extends KafkaJSNonRetriableError {
+  override name = 'KafkaJSGroupCoordinatorNotFound'
+}
+export class KafkaJSSASLAuthenticationError extends KafkaJSNonRetriableError {
+  override name = 'KafkaJSSASLAuthenticationError'
+}
+export class KafkaJSServerDoesNotSupportApiKey extends KafkaJSNonRetriableError {
+  override name = 'KafkaJSServerDoesNotSupportApiKey'
+}
+export class KafkaJSPartialMessageError extends KafkaJSNonRetriableError {
+  override name = 'KafkaJSPartialMessageError'
+}
+export class KafkaJSUnsupportedMagicByteInMessageSet extends KafkaJSNonRetriableError {
+  override name = 'KafkaJSUnsupportedMagicByteInMessageSet'
+}
+export class KafkaJSLockTimeout extends KafkaJSTimeout {
+  override name = 'KafkaJSLockTimeout'
+}
+export class KafkaJSAlterPartitionReassignmentsError extends KafkaJSProtocolError {
+  override name = 'KafkaJSAlterPartitionReassignmentsError'
 }
 
 /** Names that kafkajs kept from before they changed. */

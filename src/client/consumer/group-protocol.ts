@@ -68,26 +68,26 @@ function versioned<F extends Fields>(message: Message<F>, value: OutgoingFields<
   return Buffer.concat([head, ...encode(message, version, value)])
 }
 
-/** A version above ours is read as ours, and what is behind it passed over, as Kafka's clients do. */
-function decodeVersioned<F extends Fields>(
-  message: Message<F>,
-  bytes: Uint8Array,
-): IncomingFields<F> {
-  const version = new DataView(bytes.buffer, bytes.byteOffset, bytes.length).getInt16(0)
-  const known = Math.max(0, Math.min(version, message.versions.last))
-  return decode(message, known, bytes, 2, { trailing: true })
-}
-
-/** Undefined when these bytes are none: they come from other members, of any program. */
+/**
+ * Undefined when these bytes are none: they come from other members, of any program. A version above
+ * ours is read as ours, and what is behind it passed over, as Kafka's clients do. What does not read as
+ * the version it says is read as the first: assigners for kafkajs (NestJS's) say 1 and write 0.
+ */
 function read<F extends Fields>(
   message: Message<F>,
   bytes: Uint8Array,
 ): IncomingFields<F> | undefined {
-  try {
-    return decodeVersioned(message, bytes)
-  } catch {
-    return undefined
+  if (bytes.length < 2) return undefined
+  const version = new DataView(bytes.buffer, bytes.byteOffset, bytes.length).getInt16(0)
+  const known = Math.max(0, Math.min(version, message.versions.last))
+  for (const each of new Set([known, 0])) {
+    try {
+      return decode(message, each, bytes, 2, { trailing: true })
+    } catch {
+      // The next one, or none.
+    }
   }
+  return undefined
 }
 
 function byTopic(partitions: readonly TopicPartition[]) {

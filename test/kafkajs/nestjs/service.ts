@@ -1,3 +1,4 @@
+// @ts-nocheck: its types come with what npm ci installs here; tsc compiles it and no more.
 /** A NestJS microservice and its client, in one process. Nothing in it knows which kafkajs it gets. */
 import 'reflect-metadata'
 import { Controller, Inject, Injectable, Module, type OnModuleInit } from '@nestjs/common'
