@@ -2,7 +2,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { readBatch } from '../protocol/records/batch.ts'
 import { buildBatch } from '../protocol/records/build.ts'
-import { CleanedTransactions, fateOf, TransactionScan } from './cleaned-transactions.ts'
+import {
+  CleanedTransactions,
+  fateOf,
+  type LastOfProducer,
+  TransactionScan,
+} from './cleaned-transactions.ts'
 
 const data = (producerId: number, baseOffset: number) =>
   readBatch(
@@ -80,21 +85,30 @@ test('a marker goes when it is idle and its horizon is over', () => {
 })
 
 test('the last batch of a producer and the last of a segment keep their headers', () => {
-  const keeps = (batch: (typeof log)[0], last: [number, number, number][], isLast = false) =>
-    fateOf(
-      batch,
-      { isIdle: false, isLast },
-      new Map(
-        last.map(([id, lastDataOffset, producerEpoch]) => [id, { lastDataOffset, producerEpoch }]),
-      ),
-      0,
-    ).keepsHeader
-  assert.equal(keeps(data(1, 4), [[1, 4, 0]]), true)
-  assert.equal(keeps(data(1, 4), [[1, 9, 0]]), false)
-  assert.equal(keeps(data(1, 4), [[2, 4, 0]]), false)
-  assert.equal(keeps(data(1, 4), [[1, -1, 0]]), false)
-  assert.equal(keeps(marker('abort', 1, 4), [[1, -1, 0]]), true)
-  assert.equal(keeps(marker('abort', 1, 4), [[1, -1, 1]]), false)
-  assert.equal(keeps(free(4), [[-1, 4, -1]]), false)
-  assert.equal(keeps(free(4), [], true), true)
+  const keeps = (batch: (typeof log)[0], changes: Partial<LastOfProducer>, isLast = false) => {
+    const last = { lastDataOffset: 9, stableOffset: 9, firstSequence: 5, producerEpoch: 0 }
+    const known = new Map([[1, { ...last, ...changes }]])
+    return fateOf(batch, { isIdle: false, isLast }, known, 0).keepsHeader
+  }
+  assert.equal(keeps(data(1, 9), {}), true)
+  assert.equal(keeps(data(1, 4), {}), false)
+  assert.equal(keeps(data(2, 9), {}), false)
+  const markerOnly = { lastDataOffset: -1, stableOffset: -1, firstSequence: -1 }
+  assert.equal(keeps(data(1, 4), markerOnly), false)
+  assert.equal(keeps(marker('abort', 1, 4), markerOnly), true)
+  assert.equal(keeps(marker('abort', 1, 4), { ...markerOnly, producerEpoch: 1 }), false)
+  assert.equal(keeps(free(9), {}), false)
+  assert.equal(keeps(free(4), {}, true), true)
+})
+
+test('the last batch that cannot be cut keeps its header besides', () => {
+  const keeps = (batch: (typeof log)[0], stableOffset: number, firstSequence: number) => {
+    const last = { lastDataOffset: 9, stableOffset, firstSequence, producerEpoch: 0 }
+    return fateOf(batch, { isIdle: false, isLast: false }, new Map([[1, last]]), 0).keepsHeader
+  }
+  assert.equal(keeps(data(1, 4), 4, 0), true)
+  assert.equal(keeps(data(1, 3), 4, 1), false)
+  // None that is remembered is stable: it is the one before them, by its sequence.
+  assert.equal(keeps(data(1, 4), -1, 1), true)
+  assert.equal(keeps(data(1, 4), -1, 2), false)
 })

@@ -8,6 +8,7 @@
 import { int16At } from '../base/bytes.ts'
 import type { Batch } from '../protocol/records/batch.ts'
 import { recordsOf } from '../protocol/records/records.ts'
+import { nextSequence } from './producer-state.ts'
 import type { BatchFate } from './record-filter.ts'
 
 export interface AbortedTransaction {
@@ -52,10 +53,14 @@ export class TransactionScan {
   }
 }
 
-/** The newest batch of a producer that is remembered: it keeps the producer's state. */
+/** What is remembered of a producer's newest batches: these keep its state. */
 export interface LastOfProducer {
   /** −1: only a marker is known of it. */
   readonly lastDataOffset: number
+  /** The last one that cannot be cut any more, where replicas part; −1: it is not remembered. */
+  readonly stableOffset: number
+  /** Of the oldest batch that is remembered. */
+  readonly firstSequence: number
   readonly producerEpoch: number
 }
 
@@ -105,7 +110,8 @@ export class CleanedTransactions {
 
 /**
  * What becomes of a batch: `isIdle` from CleanedTransactions; `isLast`: of the segment that is made.
- * Kafka's rules, but that it keeps the last header of a pass, not of each segment.
+ * Kafka's rules, but that it keeps
+ * the last header of a pass, not of each segment, and of each producer none but the last one.
  */
 export function fateOf(
   batch: Batch,
@@ -128,8 +134,13 @@ function isLastOfProducer(
 ): boolean {
   const last = batch.producerId < 0 ? undefined : lastOfProducers.get(batch.producerId)
   if (last === undefined) return false
-  if (last.lastDataOffset >= 0) return batch.lastOffset === last.lastDataOffset
-  return batch.isControl && batch.producerEpoch === last.producerEpoch
+  const isSameEpoch = batch.producerEpoch === last.producerEpoch
+  if (last.lastDataOffset < 0) return batch.isControl && isSameEpoch
+  if (batch.lastOffset === last.lastDataOffset) return true
+  if (last.stableOffset >= 0) return batch.lastOffset === last.stableOffset
+  // All that is remembered may be cut: what is left then is the batch before it.
+  const { lastSequence } = batch
+  return isSameEpoch && lastSequence >= 0 && nextSequence(lastSequence) === last.firstSequence
 }
 
 /** Bytes of a record's key: int16 version, int16 type. */

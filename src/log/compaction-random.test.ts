@@ -107,7 +107,7 @@ class Run {
       const key = `k${this.#random.below(12)}`
       return this.#random.below(5) === 0 ? key : `${key}=value ${this.#values++}`
     })
-    const producerId = this.#random.below(2) === 0 ? 1 + this.#random.below(4) : -1
+    const producerId = this.#random.below(2) === 0 ? this.#someProducer() : -1
     const baseSequence = producerId < 0 ? -1 : this.#nextSequence(producerId)
     const options = producerId < 0 ? {} : { producerId, producerEpoch: 0, baseSequence }
     const timestamp = startMs + this.#random.below(1000)
@@ -125,6 +125,13 @@ class Run {
     }
     if (producerId < 0) return
     this.#producers.set(producerId, [...(this.#producers.get(producerId) ?? []), batch])
+  }
+
+  /** One of four, each until its last batch was deleted: what is known of it then is not promised. */
+  #someProducer(): number {
+    let id = 1 + this.#random.below(4)
+    while ((this.#producers.get(id)?.at(-1)?.baseOffset ?? this.#start) < this.#start) id += 4
+    return id
   }
 
   #nextSequence(producerId: number): number {

@@ -165,13 +165,13 @@ test('the last sequence of an idempotent producer survives, whatever its records
 test('what is aborted goes, and counts for no key; what is open ends the pass', async () => {
   await simulated().run(async world => {
     const before = await opened(world)
-    before.log.append(batchOf(['a=old', 'b=old', 'c=old']), 0)
     await before.directory.close([])
     // Clients may not write markers: this is as if Kafka had written them.
     const data = (producerId: number, baseOffset: number, text: string) =>
       batchOf([text], { ...transaction, producerId, baseOffset, baseSequence: 0 })
+    const old = batchOf(['a=old', 'b=old', 'c=old'], { leaderEpoch: 0 })
     const stored = [data(1, 3, 'a=aborted'), data(2, 4, 'b=committed'), data(3, 5, 'c=open')]
-    await addToFile(world, [...stored, marker(1, 6, 'abort'), marker(2, 7, 'commit')])
+    await addToFile(world, [old, ...stored, marker(1, 6, 'abort'), marker(2, 7, 'commit')])
     const { io, log } = await opened(world)
     await fill(log, 30, 8)
     await clean(log, io)

@@ -33,7 +33,7 @@ export interface CompactedLog {
   readonly segments: Segment[]
   bounds(): Pick<CompactionBounds, 'logStartOffset' | 'logEndOffset' | 'durableEndOffset'>
   config(): LogConfig
-  lastOfProducers(): ReadonlyMap<number, LastOfProducer>
+  lastOfProducers(stableEndOffset: number): ReadonlyMap<number, LastOfProducer>
   /** One segment stands for all from `baseOffset` up to `endOffset` now; records of it may be gone. */
   replaced(baseOffset: number, endOffset: number): Promise<void>
 }
@@ -161,7 +161,7 @@ export class Compaction {
       endOffset,
       stableEndOffset: lastStableOffset,
       config: log.config(),
-      lastOfProducers: log.lastOfProducers(),
+      lastOfProducers: log.lastOfProducers(lastStableOffset),
       isStopped: () => this.#isHeld,
       replace: (old: readonly Segment[], cleaned: Segment) => this.#replace(old, cleaned),
     }

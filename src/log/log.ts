@@ -160,7 +160,7 @@ export class Log {
       segments: this.#segments,
       bounds: () => this,
       config: () => this.#config,
-      lastOfProducers: () => this.#producers.lastBatches(),
+      lastOfProducers: end => this.#producers.lastBatches(end),
       replaced: async (baseOffset, endOffset) => {
         this.#tail.forgetBelow(endOffset)
         await this.#dropSnapshots(offset => offset > baseOffset && offset < endOffset)

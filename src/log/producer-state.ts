@@ -64,11 +64,14 @@ export class ProducerState {
     return this.#entries.values()
   }
 
-  /** Of each producer what compaction has to keep a header of. */
-  lastBatches(): Map<number, LastOfProducer> {
+  /** Of each producer what compaction has to keep a header of; nothing below the end will be cut. */
+  lastBatches(stableEndOffset: number): Map<number, LastOfProducer> {
     const last = [...this.#entries.values()].map(({ producerId, producerEpoch, batches }) => {
+      const stable = batches.findLast(({ lastOffset }) => lastOffset < stableEndOffset)
       const lastDataOffset = batches.at(-1)?.lastOffset ?? -1
-      return [producerId, { lastDataOffset, producerEpoch }] as const
+      const stableOffset = stable?.lastOffset ?? -1
+      const firstSequence = batches[0]?.baseSequence ?? -1
+      return [producerId, { lastDataOffset, stableOffset, firstSequence, producerEpoch }] as const
     })
     return new Map(last)
   }
