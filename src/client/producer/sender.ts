@@ -76,8 +76,13 @@ const maxBufferedBytes = 4 * 1024 * 1024
 /** Room in a request beside its batches: header, names. */
 const requestOverhead = 256
 
-/** Errors after which the batch may be stored all the same. */
+/**
+ * Errors after which the batch may be stored all the same. A leader that is deposed, or whose replica is
+ * taken away, while it waits for the others says so of what it has appended already.
+ */
 const unknownFates: ReadonlySet<ErrorName> = new Set([
+  'NOT_LEADER_OR_FOLLOWER',
+  'UNKNOWN_TOPIC_OR_PARTITION',
   'REQUEST_TIMED_OUT',
   'NOT_ENOUGH_REPLICAS_AFTER_APPEND',
   'KAFKA_STORAGE_ERROR',

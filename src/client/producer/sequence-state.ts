@@ -20,12 +20,14 @@
  *    one at a time; then a new era begins with what comes after, from 0.
  *    When it may be stored, the sequence goes on behind it, and the next answer tells.
  * 5. OUT_OF_ORDER_SEQUENCE_NUMBER and the like say nothing of a batch that has outstanding ones before it.
- *    The oldest, when it may be stored, may be so before what the leader remembers: after a restart it knows
- *    a producer's newest batch alone. So the next one is tried, and so on: as soon as one is acknowledged,
- *    those before it are stored too, nobody knows where. When none is, or one cannot be stored, the leader
- *    has lost what went before: those that were tried fail, for a late attempt could still be stored
- *    under the old era, and their senders are told that they may be stored; a new era begins behind them.
- * 6. A batch that is cut in two is followed by its parts under the sequences it had.
+ *    The oldest, when it may be stored, may be so before what the leader remembers: after a restart it
+ *    knows a producer's newest batch alone. So the next one is tried, and so on. When none is acknowledged,
+ *    or one cannot be stored, the leader has lost what went before: those that were tried fail, for a late
+ *    attempt could still be stored under the old era, and their senders are told that they may be
+ *    stored; a new era begins behind them.
+ * 6. A batch that is acknowledged had all before it of its era in front of it: those that may be stored are,
+ *    nobody knows where.
+ * 7. A batch that is cut in two is followed by its parts under the sequences it had.
  *
  * Without idempotence there are no sequences, one batch of a partition is on the wire at a time, and
  * only what is sent again can be stored twice.
@@ -128,15 +130,17 @@ export class SequenceState<B extends Sequenced> {
     this.#onWire++
   }
 
-  /** It is stored; answers those of before that are so too, though nobody said where. */
+  /** It is stored; answers those of before that are so too, though nobody said where (rule 6). */
   acknowledged(batch: B): readonly B[] {
     this.#land(batch)
     this.#isFresh = false
-    const index = this.#outstanding.indexOf(batch)
-    const implied = this.#takeTried(Math.min(index, this.#tried))
+    this.#tried = 0
+    const before = this.#outstanding.slice(0, this.#outstanding.indexOf(batch))
+    const implied = before.filter(each => each.mayBeStored && !each.isOnWire)
+    if (this.#isIdempotent) for (const each of implied) this.#remove(each)
     if (batch === this.#outstanding[0]) this.#isRecovering = false
     this.#remove(batch)
-    return implied
+    return this.#isIdempotent ? implied : []
   }
 
   /** An attempt failed; answers those that are not outstanding any more. The others go again. */
