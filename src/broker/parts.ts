@@ -11,7 +11,7 @@ import { Controller } from '../cluster/controller.ts'
 import { Image } from '../cluster/image.ts'
 import { ImageFeed } from '../cluster/image-feed.ts'
 import type { AdvertisedListener } from '../cluster/keys.ts'
-import { Membership } from '../cluster/membership.ts'
+import { checkCluster, Membership } from '../cluster/membership.ts'
 import { ProducerIds } from '../cluster/producer-ids.ts'
 import { randomId } from '../cluster/random-id.ts'
 import { Transactor } from '../cluster/transact.ts'
@@ -101,6 +101,10 @@ async function start(
   const directories = await openDirectories(io, config.current, undo)
   const metadata = await openMetadata(io, directories, options.store, undo)
   const { store, image, feed, transactor } = metadata
+  await checkCluster(
+    store,
+    directories.map(({ clusterId }) => clusterId),
+  )
   config.follow(image, io.report)
   await Promise.all([
     feed.start(),

@@ -7,9 +7,11 @@ export function log(): Command {
   log.helpCommand(false)
   log.addCommand(dump())
   log.addCommand(verify())
+  log.addCommand(adopt())
   examples(log, [
     ['ottla log dump ottla-data/orders-0/00000000000000000000.log --records', ''],
     ['ottla log verify ottla-data', 'all logs, indexes and checkpoints'],
+    ['ottla log adopt /var/lib/kafka/data', "Kafka's directory becomes Ottla's"],
   ])
   return log
 }
@@ -56,5 +58,28 @@ well; records that are lost or cannot be read are said with their offsets.`,
   ])
   return verify.action(async (directory, options) =>
     (await import('./log-verify.ts')).verifyCommand(directory, options),
+  )
+}
+
+function adopt(): Command {
+  const adopt = command(
+    'adopt',
+    'Take over the data directories of an Apache Kafka broker that is stopped.',
+  )
+    .argument('<directory...>', "all of the broker's log.dirs, in that order")
+    .option('--json', 'one JSON document')
+  adopt.addHelpText(
+    'after',
+    `
+Topics with their ids, partitions and configs, committed offsets and producers
+are there afterwards. Kafka's files stay as they are: only Ottla's own are added
+beside them. It can be repeated.`,
+  )
+  examples(adopt, [
+    ['ottla log adopt /var/lib/kafka/data', ''],
+    ['ottla start --data /var/lib/kafka/data', 'afterwards'],
+  ])
+  return adopt.action(async (directories, options) =>
+    (await import('./log-adopt.ts')).adoptCommand(directories, options),
   )
 }

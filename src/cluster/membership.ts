@@ -188,10 +188,7 @@ export class Membership {
     let entry = entries[0]
     if (entry === undefined) {
       if (clusterId !== undefined) {
-        throw new KafkaError(
-          'INCONSISTENT_CLUSTER_ID',
-          `the metadata store is empty, and the log directories belong to cluster ${clusterId}: the store was lost, or is another one`,
-        )
+        throw storeIsEmpty(clusterId)
       }
       const by = this.#transactor.nextBy()
       const value = codecs.cluster.encode({ clusterId: newClusterId, formatVersion, by })
@@ -212,12 +209,7 @@ export class Membership {
         `the cluster's metadata has format ${found.formatVersion}: use a newer release`,
       )
     }
-    if (clusterId !== undefined && clusterId !== found.clusterId) {
-      throw new KafkaError(
-        'INCONSISTENT_CLUSTER_ID',
-        `the log directories belong to cluster ${clusterId}, the metadata store to ${found.clusterId}`,
-      )
-    }
+    refuseOther(clusterId, found.clusterId)
     return found.clusterId
   }
 
@@ -385,4 +377,35 @@ export class Membership {
       this.#cancelTimer = () => timer.cancel()
     })
   }
+}
+
+/**
+ * Before anything is changed in the log directories: that they belong to the store's cluster. Throws
+ * INCONSISTENT_CLUSTER_ID.
+ */
+export async function checkCluster(
+  store: MetadataStore,
+  clusterIds: readonly (string | undefined)[],
+): Promise<void> {
+  const { entries } = await store.get({ key: keys.cluster })
+  for (const clusterId of clusterIds) {
+    if (entries[0] !== undefined) {
+      refuseOther(clusterId, codecs.cluster.decode(entries[0].value).clusterId)
+    } else if (clusterId !== undefined) throw storeIsEmpty(clusterId)
+  }
+}
+
+function storeIsEmpty(clusterId: string): KafkaError {
+  return new KafkaError(
+    'INCONSISTENT_CLUSTER_ID',
+    `the metadata store is empty, and the log directories belong to cluster ${clusterId}: the store was lost or is another one, then restore it; or they are Apache Kafka's, then 'ottla log adopt' takes them over`,
+  )
+}
+
+function refuseOther(clusterId: string | undefined, ofStore: string): void {
+  if (clusterId === undefined || clusterId === ofStore) return
+  throw new KafkaError(
+    'INCONSISTENT_CLUSTER_ID',
+    `the log directories belong to cluster ${clusterId}, the metadata store to ${ofStore}`,
+  )
 }

@@ -67,7 +67,7 @@ export async function readDirectoryFacts(disk: Disk, directory: string): Promise
     meta: meta ?? new Map(),
     session,
     hasMarker,
-    isClosed: session?.clean ?? hasMarker,
+    isClosed: hasMarker && (session?.clean ?? true),
     recoveryPoints: await offsets(recoveryPointsName),
     highWatermarks: await offsets(highWatermarksName),
     logStarts: await offsets(logStartsName),
@@ -81,7 +81,10 @@ function isWhole(meta: ReadonlyMap<string, string>): boolean {
   return meta.get('version') === '1' && isNumber && (meta.get('cluster.id') ?? '') !== ''
 }
 
-/** How the last run ended; `lockInode` as the lock file has it now. */
+/**
+ * How the last run ended; `lockInode` as the lock file has it now. A run of Kafka's after ours leaves
+ * our session as it was, and takes the marker away until it ends in order.
+ */
 export function lastRunOf(
   session: Session | undefined,
   looksClean: boolean,
@@ -89,7 +92,7 @@ export function lastRunOf(
   bootId: string | undefined,
 ): LastRun {
   if (session === undefined) return looksClean ? 'clean' : 'power-loss'
-  if (session.clean) return 'clean'
+  if (session.clean) return looksClean ? 'clean' : 'power-loss'
   const isSameBoot = bootId !== undefined && session.bootId === bootId
   return isSameBoot && session.lockInode === lockInode ? 'killed' : 'power-loss'
 }

@@ -2,6 +2,8 @@
 
 /** Kafka's file of a data directory that says how the last run ended. */
 export const cleanShutdownName = '.kafka_cleanshutdown'
+/** Kafka's metadata log, which looks like a partition: it is left to Kafka. */
+export const kraftFolderName = '__cluster_metadata-0'
 export const metaPropertiesName = 'meta.properties'
 export const recoveryPointsName = 'recovery-point-offset-checkpoint'
 export const highWatermarksName = 'replication-offset-checkpoint'

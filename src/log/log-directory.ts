@@ -23,6 +23,7 @@ import {
   compactionName,
   folderName,
   highWatermarksName,
+  kraftFolderName,
   logStartsName,
   logSuffix,
   metaPropertiesName,
@@ -545,7 +546,7 @@ async function findAll(io: Io, path: string, lock: DirectoryLock): Promise<Found
     if (!directory) return
     if (name.endsWith('-delete')) return disk.remove(`${path}/${name}`)
     const partition = partitionOfFolder(name)
-    if (partition === undefined) return
+    if (partition === undefined || name === kraftFolderName) return
     const file = `${path}/${name}/${partitionMetadataName}`
     const metadata = await readSmallFile(disk, file, bytes => parseProperties(bytes, ':'))
     folders.push({ name, ...partition, topicId: metadata?.get('topic_id') })

@@ -10,6 +10,7 @@ import type { Expected } from './batch-scan.ts'
 import { type PartitionOffsets, partitionKey } from './checkpoint-file.ts'
 import { type DirectoryFacts, readDirectoryFacts } from './directory-facts.ts'
 import {
+  kraftFolderName,
   leaderEpochsName,
   logSuffix,
   offsetIndexSuffix,
@@ -192,7 +193,7 @@ class Verifier implements Inspection {
     const of = (offsets: PartitionOffsets) => (key === undefined ? undefined : offsets.get(key))
     const facts = {
       // Kafka's controller does not close its log.
-      isClosed: state.isClosed && name !== '__cluster_metadata-0',
+      isClosed: state.isClosed && name !== kraftFolderName,
       recoveryPoint: of(state.recoveryPoints) ?? 0,
       highWatermark: of(state.highWatermarks) ?? 0,
       logStart: of(state.logStarts) ?? 0,
