@@ -266,7 +266,7 @@ for (let seed = first!; seed <= last!; seed++) {
         let isOver = false
         const moves = async () => {
           while (!isOver) {
-            await world.sleep(random.below(300))
+            await world.sleep(random.below(1_000))
             brokers.leaderId = random.below(5) === 0 ? -1 : 1 + random.below(3)
             if (random.chance(0.3)) brokers.log.restart()
             if (random.chance(0.2)) world.network.reset('client')
