@@ -1,5 +1,7 @@
 /** What a producer has to do; what it stored is read back with our consumer. */
 import assert from 'node:assert/strict'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Producer, type ProducerOptions, serializers } from '../../src/index.ts'
 import { compressions } from '../../src/protocol/records/batch.ts'
@@ -360,6 +362,20 @@ async function serialized(scene: Scene) {
   return [error, found]
 }
 
+async function streamed(scene: Scene) {
+  const topic = await scene.topic()
+  await using mine = producer(scene, { bufferBytes: 20_000 })
+  const records = range(1000).map(n => ({ topic, value: `${n}`.padEnd(100) }))
+  await pipeline(Readable.from(records), mine.writable())
+  const { acknowledgedRecords, bufferedBytes } = mine.metrics()
+  assert.deepEqual([acknowledgedRecords, bufferedBytes], [1000, 0])
+  const found = await stored(scene, topic, 1000)
+  assert.deepEqual(
+    found.map(({ value }) => Number(value)),
+    range(1000),
+  )
+}
+
 export const producerCases: readonly Case[] = [
   { name: 'an awaited send tells partition, offset and timestamp', run: single },
   { name: 'batches of every compression are stored', run: compressed },
@@ -380,4 +396,5 @@ export const producerCases: readonly Case[] = [
   { name: 'records that are too large, and batches that are', run: tooLarge },
   { name: 'records sent together answer in order, or say which failed', run: together },
   { name: 'serializers, schemas and interceptors make what is stored', run: serialized },
+  { name: 'a stream is sent with back-pressure', run: streamed },
 ]
