@@ -120,6 +120,7 @@ async function start(
     directories,
     logConfig: overrides => logConfig(overrides, config.current),
     retentionCheckMs: config.current.retentionCheckIntervalMs,
+    cleaner: () => config.current.cleaner,
     onLastOffline: onFatal,
   })
   const rules = configRules(() => config.current)

@@ -136,6 +136,30 @@ test('one data directory is wanted, no more', () => {
   assert.deepEqual(config({ 'log.dir': '/a', 'log.dirs': '/b' }).dataDirectories, ['/b'])
 })
 
+test('the keys of compaction act, and most of them while the broker runs', () => {
+  assert.deepEqual(config({}).cleaner, {
+    enabled: true,
+    threads: 1,
+    backoffMs: 15_000,
+    maxBytesPerSecond: Number.MAX_VALUE,
+    dedupeBufferBytes: 134_217_728,
+    loadFactor: 0.9,
+    bufferBytes: 524_288,
+  })
+  const odd = {
+    'log.cleaner.io.buffer.load.factor': '-1',
+    'log.cleaner.io.max.bytes.per.second': '0',
+  }
+  const { loadFactor, maxBytesPerSecond } = config(odd).cleaner
+  assert.ok(loadFactor > 0 && maxBytesPerSecond > 0, 'compaction goes on')
+  assert.equal(config({ 'log.cleaner.delete.retention.ms': '5' }).log.deleteRetentionMs, 5)
+  assert.equal(validateBrokerChange(new Map([['log.cleaner.threads', '2']])), undefined)
+  assert.match(
+    validateBrokerChange(new Map([['log.cleaner.enable', 'false']]))!,
+    /cannot be changed/,
+  )
+})
+
 test('the keys of groups act', () => {
   assert.deepEqual(config({}).groups, {
     minSessionTimeoutMs: 6000,

@@ -8,6 +8,7 @@
  */
 import { compressions } from '../protocol/records/batch.ts'
 import { brokerKeys } from './broker-keys.ts'
+import type { CleanerConfig } from './cleaner-config.ts'
 import type { GroupConfig } from './group-config.ts'
 import { ConfigError, type ConfigKey, type ConfigValue, defaultOf, parseValue } from './key.ts'
 import { type Listener, parseAdvertised, parseListeners } from './listeners.ts'
@@ -30,6 +31,7 @@ export interface BrokerConfig {
   /** What topics have that say nothing themselves. */
   readonly log: LogConfig
   readonly retentionCheckIntervalMs: number
+  readonly cleaner: CleanerConfig
   readonly producerIdExpirationMs: number
   readonly fetchMaxBytes: number
   readonly fetchSessionSlots: number
@@ -121,6 +123,7 @@ export function brokerConfig(sources: ConfigSources): BrokerConfig {
     numPartitions: values.number('num.partitions'),
     defaultReplicationFactor: values.number('default.replication.factor'),
     log: logDefaults(values),
+    cleaner: cleanerConfig(values),
     retentionCheckIntervalMs: values.number('log.retention.check.interval.ms'),
     producerIdExpirationMs: values.number('producer.id.expiration.ms'),
     fetchMaxBytes: values.number('fetch.max.bytes'),
@@ -250,6 +253,18 @@ function logDefaults(values: Values): LogConfig {
       : Number.MAX_SAFE_INTEGER,
     minInsyncReplicas: values.number('min.insync.replicas'),
     uncleanLeaderElection: values.boolean('unclean.leader.election.enable'),
+  }
+}
+
+function cleanerConfig(values: Values): CleanerConfig {
+  return {
+    enabled: values.boolean('log.cleaner.enable'),
+    threads: values.number('log.cleaner.threads'),
+    backoffMs: values.number('log.cleaner.backoff.ms'),
+    maxBytesPerSecond: Math.max(1, values.number('log.cleaner.io.max.bytes.per.second')),
+    dedupeBufferBytes: values.number('log.cleaner.dedupe.buffer.size'),
+    loadFactor: Math.min(1, Math.max(0.01, values.number('log.cleaner.io.buffer.load.factor'))),
+    bufferBytes: values.number('log.cleaner.io.buffer.size'),
   }
 }
 

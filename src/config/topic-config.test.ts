@@ -31,6 +31,7 @@ test('every topic key that acts changes what the log obeys', () => {
     'unclean.leader.election.enable': 'true',
     'segment.bytes': '1048577',
     'compression.zstd.level': '7',
+    'min.cleanable.dirty.ratio': '0.25',
   }
   for (const { name, meaning } of topicKeys.values()) {
     if (meaning !== 'acts') continue
@@ -48,6 +49,7 @@ test('every broker key behind one that acts changes what logs obey', () => {
     'unclean.leader.election.enable': 'true',
     'log.segment.bytes': '1048577',
     'compression.zstd.level': '7',
+    'log.cleaner.min.cleanable.ratio': '0.25',
   }
   for (const [topic, names] of topicSynonyms) {
     if (topicKeys.get(topic)!.meaning !== 'acts') continue

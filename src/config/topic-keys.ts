@@ -12,7 +12,7 @@ export const topicKeys: ReadonlyMap<string, ConfigKey> = table(
       'delete',
       words('compact', 'delete'),
       'MEDIUM',
-      'What becomes of old records; delete acts, compact is stored and acts in a later release.',
+      'What becomes of old records: delete them by retention, compact to the newest of each key, or both.',
     ],
     [
       'compression.gzip.level',
@@ -37,6 +37,14 @@ export const topicKeys: ReadonlyMap<string, ConfigKey> = table(
       range(-131072, 22),
       'MEDIUM',
       'Level when the broker compresses with zstd.',
+    ],
+    [
+      'delete.retention.ms',
+      'LONG',
+      '86400000',
+      range(0),
+      'MEDIUM',
+      'Tombstones and transaction markers stay so long after compaction first met them.',
     ],
     [
       'file.delete.delay.ms',
@@ -69,6 +77,14 @@ export const topicKeys: ReadonlyMap<string, ConfigKey> = table(
       range(0),
       'MEDIUM',
       'An index entry for every so many bytes of log.',
+    ],
+    [
+      'max.compaction.lag.ms',
+      'LONG',
+      '9223372036854775807',
+      range(1),
+      'MEDIUM',
+      'A record of a compacted topic is compacted at the latest after so long.',
     ],
     [
       'max.decompressed.message.bytes',
@@ -109,6 +125,22 @@ export const topicKeys: ReadonlyMap<string, ConfigKey> = table(
       words('CreateTime', 'LogAppendTime'),
       'MEDIUM',
       'Whether records keep their own time or get that of their append.',
+    ],
+    [
+      'min.cleanable.dirty.ratio',
+      'DOUBLE',
+      '0.5',
+      range(0, 1),
+      'MEDIUM',
+      'A log is compacted when more than this part of its bytes is dirty.',
+    ],
+    [
+      'min.compaction.lag.ms',
+      'LONG',
+      '0',
+      range(0),
+      'MEDIUM',
+      'A record stays uncompacted for at least so long.',
     ],
     [
       'min.insync.replicas',
@@ -172,16 +204,6 @@ export const topicKeys: ReadonlyMap<string, ConfigKey> = table(
     'refused',
     [['remote.storage.enable', 'BOOLEAN', 'false', any, 'MEDIUM']],
     'Tiered storage is not here yet: segments would not be copied.',
-  ),
-  section(
-    'later',
-    [
-      ['delete.retention.ms', 'LONG', '86400000', range(0), 'MEDIUM'],
-      ['max.compaction.lag.ms', 'LONG', '9223372036854775807', range(1), 'MEDIUM'],
-      ['min.cleanable.dirty.ratio', 'DOUBLE', '0.5', range(0, 1), 'MEDIUM'],
-      ['min.compaction.lag.ms', 'LONG', '0', range(0), 'MEDIUM'],
-    ],
-    'log compaction is not here yet',
   ),
   section(
     'later',

@@ -1,5 +1,6 @@
 /** What the tests of this folder share: a config, batches, a directory with one log, reading it all. */
 import assert from 'node:assert/strict'
+import type { CleanerConfig } from '../config/cleaner-config.ts'
 import type { LogConfig } from '../config/log-config.ts'
 import type { Io } from '../io/io.ts'
 import { batches } from '../protocol/records/batch.ts'
@@ -39,6 +40,17 @@ export const config: LogConfig = {
   flushMs: Number.MAX_SAFE_INTEGER,
   minInsyncReplicas: 1,
   uncleanLeaderElection: false,
+}
+
+/** Kafka's defaults. */
+export const cleanerConfig: CleanerConfig = {
+  enabled: true,
+  threads: 1,
+  backoffMs: 15_000,
+  maxBytesPerSecond: Number.MAX_VALUE,
+  dedupeBufferBytes: 128 * 1024 * 1024,
+  loadFactor: 0.9,
+  bufferBytes: 512 * 1024,
 }
 
 /** When a simulated world begins. */

@@ -283,12 +283,12 @@ export class Log {
     const active = this.#active
     const { size, firstTimestamp } = active.planned
     if (size === 0) return
-    const { segmentBytes, segmentMs, segmentIndexBytes } = this.#config
+    const { segmentBytes, segmentIndexBytes } = this.#config
     const spanMs = firstTimestamp >= 0 ? maxTimestamp - firstTimestamp : nowMs - active.createdMs
     const added = batches.reduce((sum, batch) => sum + batch.lastOffsetDelta + 1, 0)
     const isFull =
       size + bytes > segmentBytes ||
-      spanMs > segmentMs - active.rollJitterMs ||
+      spanMs > segmentSpanMs(this.#config) - active.rollJitterMs ||
       active.isIndexFull(segmentIndexBytes) ||
       this.logEndOffset + added - 1 - active.baseOffset > 0x7fffffff
     if (isFull) this.#roll()
@@ -762,6 +762,11 @@ export class Log {
     this.#waiting = []
     this.#tail.clear()
   }
+}
+
+/** What waits to be compacted must not wait longer in the active segment, which never is. */
+function segmentSpanMs({ cleanupCompact, segmentMs, maxCompactionLagMs }: LogConfig): number {
+  return cleanupCompact ? Math.min(segmentMs, maxCompactionLagMs) : segmentMs
 }
 
 function diskFull(folder: string): KafkaError {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { LogConfig } from '../config/log-config.ts'
+import { cleanerConfig } from '../log/fixture.ts'
 import { LogDirectory } from '../log/log-directory.ts'
 import { batches } from '../protocol/records/batch.ts'
 import { buildBatch } from '../protocol/records/build.ts'
@@ -84,6 +85,7 @@ async function startBroker(world: World, paths = ['/data']): Promise<TestBroker>
       cleanupDelete: overrides.get('cleanup.policy') !== 'compact',
     }),
     retentionCheckMs: 300_000,
+    cleaner: () => cleanerConfig,
     onLastOffline: error => void node.fatal.push(error),
   })
   await node.start(replicas)

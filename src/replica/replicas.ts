@@ -17,8 +17,10 @@ import type { Membership } from '../cluster/membership.ts'
 import { type Member, type PartitionState, sameMember } from '../cluster/partition-state.ts'
 import { removeSelf, reportFoldersGone, reportLogEnds } from '../cluster/reports.ts'
 import type { Transactor } from '../cluster/transact.ts'
+import type { CleanerConfig } from '../config/cleaner-config.ts'
 import type { LogConfig } from '../config/log-config.ts'
 import type { Io } from '../io/io.ts'
+import { type CleanableLog, Cleaner } from '../log/cleaner.ts'
 import { folderName } from '../log/file-names.ts'
 import type { Log } from '../log/log.ts'
 import type { LogDirectory, LogFolder } from '../log/log-directory.ts'
@@ -38,6 +40,8 @@ export interface ReplicasOptions {
   logConfig(overrides: ReadonlyMap<string, string>): LogConfig
   /** log.retention.check.interval.ms */
   readonly retentionCheckMs: number
+  /** As it is now. */
+  cleaner(): CleanerConfig
   /** No log directory is left, and the partitions were left as far as that could be said. */
   onLastOffline(error: Error): void
 }
@@ -73,6 +77,7 @@ export class Replicas {
   readonly #failed = new Set<string>()
   readonly #cancels: (() => void)[] = []
   readonly #followers = new Set<(partition: Partition) => void>()
+  #cleaner: Cleaner | undefined
   #isAnnouncing = false
   #isClosed = false
 
@@ -102,6 +107,11 @@ export class Replicas {
     for (const [topicId] of this.#image.deletedTopics()) this.#follow(topicId)
     this.#every(checkpointMs, () => this.#checkpoint())
     this.#every(this.#options.retentionCheckMs, () => this.#enforceRetention())
+    this.#cleaner = new Cleaner(
+      this.#io,
+      () => this.#options.cleaner(),
+      () => this.#cleanable(),
+    )
     await Promise.all(this.#turns.values())
   }
 
@@ -180,9 +190,18 @@ export class Replicas {
     this.#isClosed = true
     for (const cancel of this.#cancels) cancel()
     for (const { partition } of this.#all()) partition.resign()
+    await this.#cleaner?.close()
     await Promise.all(this.#turns.values())
     for (const directory of this.#options.directories) {
       await directory.close(this.#watermarks(directory))
+    }
+  }
+
+  *#cleanable(): Iterable<CleanableLog> {
+    for (const { partition, log, directory } of this.#all()) {
+      if (partition.isOffline) continue
+      const { lastStableOffset } = partition
+      yield { log, lastStableOffset, noted: () => directory.compacted() }
     }
   }
 

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { GroupConfig } from '../../config/group-config.ts'
-import { config as logConfig } from '../../log/fixture.ts'
+import type { LogConfig } from '../../config/log-config.ts'
+import { cleanerConfig, config as defaults } from '../../log/fixture.ts'
 import { LogDirectory } from '../../log/log-directory.ts'
 import { buildBatch } from '../../protocol/records/build.ts'
 import { lastRun } from '../../replica/last-run.ts'
@@ -52,7 +53,8 @@ class Machine {
     })
   }
 
-  static async start(world: World): Promise<Machine> {
+  static async start(world: World, changes: Partial<LogConfig> = {}): Promise<Machine> {
+    const logConfig = { ...defaults, ...changes }
     const io = world.io('1')
     const directory = await LogDirectory.open(io, '/data')
     await directory.settle(logConfig)
@@ -71,6 +73,7 @@ class Machine {
       directories: [directory],
       logConfig: () => logConfig,
       retentionCheckMs: 300_000,
+      cleaner: () => ({ ...cleanerConfig, backoffMs: 100 }),
       onLastOffline: error => void node.fatal.push(error),
     })
     await node.start(replicas)
@@ -367,3 +370,40 @@ test('a commit that is not replicated in time is refused', () =>
     disk.callMs = callMs
     await world.sleep(30_000)
   }))
+
+test('offsets are what they were after the log that holds them was compacted', async () => {
+  const compacted = {
+    cleanupDelete: false,
+    cleanupCompact: true,
+    minCleanableRatio: 0.01,
+    deleteRetentionMs: 500,
+    segmentBytes: 3000,
+  }
+  await simulated().run(async world => {
+    const machine = await Machine.start(world, compacted)
+    await machine.ready()
+    const groupIds = ['a', 'b', 'c', 'd', 'e', 'gone']
+    for (let round = 1; round <= 60; round++) {
+      await Promise.all(groupIds.map(id => machine.commit(round, id)))
+      await Promise.all(groupIds.map(id => machine.commit(round * 2, id, 'other')))
+      await world.sleep(50)
+    }
+    await machine.groups.deleteGroup('gone', machine.caller())
+    for (let round = 61; round <= 120; round++) {
+      await Promise.all(groupIds.slice(0, 5).map(id => machine.commit(round, id)))
+      await world.sleep(50)
+    }
+    for (const { logEndOffset, sizeBytes } of machine.replicas.all()) {
+      if (logEndOffset > 100) assert.ok(sizeBytes < 10_000, `${sizeBytes} of ${logEndOffset}`)
+    }
+    await machine.stop()
+    const again = await Machine.start(world, compacted)
+    await again.groups.loaded()
+    for (const id of groupIds.slice(0, 5)) {
+      assert.equal(await again.committed(id), 120)
+      assert.equal(await again.committed(id, 'other'), 120)
+    }
+    assert.equal(await again.committed('gone'), undefined)
+    await again.stop()
+  })
+})
