@@ -63,6 +63,8 @@ interface Lane {
 interface Outgoing {
   readonly queue: PartitionQueue
   readonly batch: ProducerBatch
+  /** Of its topic, as it is sent: when the answer comes there may be another of its name. */
+  readonly topicId: string | undefined
 }
 
 type PartitionAnswer = Incoming<
@@ -233,7 +235,7 @@ export class Sender {
       const size = batch.sizeBound + requestOverhead
       if (outgoing.length > 0 && bytes + size > this.#options.maxRequestBytes) break
       bytes += size
-      outgoing.push({ queue, batch })
+      outgoing.push({ queue, batch, topicId: this.#events.topicOf(queue).topicId })
     }
     for (const { queue } of outgoing) {
       lane.ready.delete(queue)
@@ -264,20 +266,15 @@ export class Sender {
 
   #topicData(outgoing: readonly Outgoing[]): TopicData[] {
     const topicData: TopicData[] = []
-    for (const { queue, batch } of outgoing) {
-      const topic = this.#events.topicOf(queue)
+    for (const { queue, batch, topicId } of outgoing) {
       let data = topicData.find(({ name }) => name === queue.topic)
       if (data === undefined) {
-        data = {
-          name: queue.topic,
-          ...(topic.topicId && { topicId: topic.topicId }),
-          partitionData: [],
-        }
+        data = { name: queue.topic, ...(topicId && { topicId }), partitionData: [] }
         topicData.push(data)
       }
       if (batch.attempts > 0) this.counts.retries++
       queue.sent(batch)
-      topic.sent(queue.partition)
+      this.#events.topicOf(queue).sent(queue.partition)
       const records = batch.bytes(this.#options.compression, this.#options.compressionLevel)
       this.counts.batches++
       this.counts.sentBytes += records.length
@@ -318,8 +315,7 @@ export class Sender {
   ): void {
     lane.inFlight--
     const found = answersByPlace(responses)
-    for (const { queue, batch } of outgoing) {
-      const { topicId } = this.#events.topicOf(queue)
+    for (const { queue, batch, topicId } of outgoing) {
       const answer =
         found(queue.topic, queue.partition) ?? (topicId && found(topicId, queue.partition))
       if (answer) this.#answeredBatch(queue, batch, answer)
