@@ -10,10 +10,10 @@
 import { softwareVersion } from '../base/version.ts'
 import type { Io, Socket, Timer } from '../io/io.ts'
 import { errorName, KafkaError } from '../protocol/errors.ts'
-import { foreignProtocol } from '../protocol/foreign.ts'
 import { decodeResponse, encodeRequest } from '../protocol/frame.ts'
 import { apiVersionsRequest, apiVersionsResponse } from '../protocol/messages/api-versions.ts'
 import type { Fields, IncomingFields, Message, OutgoingFields } from '../protocol/schema.ts'
+import { Frames } from './frames.ts'
 
 /** Why there is no answer: the broker may or may not have done what was asked. */
 export class ConnectionError extends Error {
@@ -43,7 +43,7 @@ export interface ConnectionOptions {
   readonly clientId: string
   /** Monotonic: until then the connection is open and its versions are known, or `open` rejects. */
   readonly deadlineMs: number
-  /** The largest answer taken; before it arrives no memory is taken for it. Default 128 MiB. */
+  /** The largest answer taken. Default 128 MiB. */
   readonly maxFrameBytes?: number
   readonly watch?: ConnectionWatch | undefined
 }
@@ -346,45 +346,4 @@ export class Connection {
 
 function bodyFor<F extends Fields>(body: Body<F>, version: number): OutgoingFields<F> {
   return typeof body === 'function' ? body(version) : body
-}
-
-/** Cuts a byte stream into frames: an int32 size, then that many bytes. */
-class Frames {
-  readonly #maxBytes: number
-  #chunks: Uint8Array[] = []
-  #bytes = 0
-
-  constructor(maxBytes: number) {
-    this.#maxBytes = maxBytes
-  }
-
-  push(chunk: Uint8Array): void {
-    this.#chunks.push(chunk)
-    this.#bytes += chunk.length
-  }
-
-  /** The next whole frame without its size; undefined until it is there. Throws when it is too big. */
-  next(): Uint8Array | undefined {
-    if (this.#bytes < 4) return undefined
-    if (this.#chunks[0]!.length < 4) this.#join()
-    const first = this.#chunks[0]!
-    const size = new DataView(first.buffer, first.byteOffset, 4).getInt32(0)
-    if (size < 0 || size > this.#maxBytes) {
-      const foreign = foreignProtocol(first)
-      if (foreign !== undefined) throw new Error(`it speaks ${foreign}, not Kafka`)
-      throw new Error(`a frame of ${size} bytes, where at most ${this.#maxBytes} are taken`)
-    }
-    if (this.#bytes < 4 + size) return undefined
-    if (first.length < 4 + size) this.#join()
-    const joined = this.#chunks[0]!
-    const rest = joined.subarray(4 + size)
-    if (rest.length > 0) this.#chunks[0] = rest
-    else this.#chunks.shift()
-    this.#bytes -= 4 + size
-    return joined.subarray(4, 4 + size)
-  }
-
-  #join(): void {
-    this.#chunks = [Buffer.concat(this.#chunks)]
-  }
 }

@@ -113,6 +113,7 @@ export class NetworkError extends Error {
 
 /** What goes in and out of a TCP connection. Handlers are called from macrotasks, never inside a call. */
 export interface SocketHandlers {
+  /** What an accepted socket gives is the handler's to keep; for others see `connect`. */
   data(chunk: Uint8Array): void
   /** Everything given to `write` so far has left the process's buffers. */
   drain(): void
@@ -151,7 +152,10 @@ export interface Network {
     options: { host: string; port: number; backlog?: number },
     accept: (socket: Socket) => SocketHandlers,
   ): Promise<Listener>
-  /** Throws NetworkError ECONNREFUSED, ETIMEDOUT, ENOTFOUND … after at most `timeoutMs`. */
+  /**
+   * Throws NetworkError ECONNREFUSED, ETIMEDOUT, ENOTFOUND … after at most `timeoutMs`. A chunk is valid
+   * during `data` alone: what is kept of it is copied.
+   */
   connect(
     options: { host: string; port: number; timeoutMs: number },
     attach: (socket: Socket) => SocketHandlers,

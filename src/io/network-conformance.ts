@@ -34,7 +34,7 @@ class End {
     this.socket = socket
     return {
       data: (chunk: Uint8Array) => {
-        this.received.push(chunk)
+        this.received.push(chunk.slice())
         this.receivedBytes += chunk.length
         this.#wake()
       },

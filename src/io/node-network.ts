@@ -1,4 +1,10 @@
-/** Real TCP: `Network` over `node:net`. */
+/**
+ * Real TCP: `Network` over `node:net`.
+ *
+ * What is read from connections that were made from here goes through one buffer that all of them
+ * share, so a read takes no memory; the handler copies what it keeps. What is accepted has a new
+ * buffer for each read, which is the handler's to keep: a broker keeps most of what comes in.
+ */
 
 import * as net from 'node:net'
 import {
@@ -8,6 +14,9 @@ import {
   type Socket,
   type SocketHandlers,
 } from './io.ts'
+
+const readBufferBytes = 256 * 1024
+let readBuffer: Uint8Array | undefined
 
 /** The network of this machine. `keepAlive` false: listeners, and what they accept, do not keep the process running. */
 export function nodeNetwork(keepAlive = true): Network {
@@ -23,7 +32,9 @@ function listen(
     const server = net.createServer({ noDelay: true }, raw => {
       const socket = new NodeSocket(raw)
       if (!keepAlive) raw.unref()
-      socket.attach(accept(socket))
+      const handlers = accept(socket)
+      socket.attach(handlers)
+      raw.on('data', chunk => handlers.data(chunk as Buffer))
     })
     if (!keepAlive) server.unref()
     const refuse = (cause: NodeJS.ErrnoException) =>
@@ -52,7 +63,16 @@ function connect(
 ): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const what = `cannot connect to ${host}:${port}`
-    const raw = net.connect({ host, port, noDelay: true })
+    let handlers: SocketHandlers | undefined
+    readBuffer ??= new Uint8Array(readBufferBytes)
+    const onread: net.OnReadOpts = {
+      buffer: readBuffer,
+      callback(count, buffer) {
+        handlers?.data(buffer.subarray(0, count))
+        return true
+      },
+    }
+    const raw = net.connect({ host, port, noDelay: true, onread })
     const timeout = setTimeout(() => {
       raw.destroy()
       reject(new NetworkError('ETIMEDOUT', `${what} within ${timeoutMs} ms`))
@@ -66,7 +86,8 @@ function connect(
       clearTimeout(timeout)
       raw.off('error', refuse)
       const socket = new NodeSocket(raw)
-      socket.attach(attach(socket))
+      handlers = attach(socket)
+      socket.attach(handlers)
       resolve(socket)
     })
   })
@@ -88,9 +109,9 @@ class NodeSocket implements Socket {
     this.#raw = raw
   }
 
+  /** All but `data`. */
   attach(handlers: SocketHandlers): void {
     let failure: Error | undefined
-    this.#raw.on('data', chunk => handlers.data(chunk as Buffer))
     this.#raw.on('drain', () => handlers.drain())
     this.#raw.on('error', error => {
       failure = error
