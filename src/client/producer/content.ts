@@ -1,5 +1,4 @@
 /** Records as they are given, made into what is written: serialized and checked. */
-import type { Clock } from '../../io/io.ts'
 import { largestBatchBytes } from '../../protocol/records/batch-writer.ts'
 import type { Serializer } from '../serializers.ts'
 import { ProducerStateError, SerializationError } from './errors.ts'
@@ -7,11 +6,11 @@ import type { HeaderValue, ProducerRecord } from './options.ts'
 import type { Content } from './sending.ts'
 import type { Settings } from './settings.ts'
 
-/** Throws SerializationError, or ProducerStateError BAD_RECORD or RECORD_TOO_LARGE. */
+/** `wallMs` is now. Throws SerializationError, or ProducerStateError BAD_RECORD or RECORD_TOO_LARGE. */
 export function contentOf<K, V>(
   record: ProducerRecord<K, V>,
   settings: Settings<K, V>,
-  clock: Clock,
+  wallMs: number,
 ): Content {
   const { topic, partition = -1, headers } = record
   if (typeof topic !== 'string' || topic === '') throw bad('topic', topic, 'a name')
@@ -29,7 +28,7 @@ export function contentOf<K, V>(
       `a record for ${topic} has ${bytes} bytes, more than maxRequestBytes, ${settings.maxRequestBytes}`,
     )
   }
-  const timestamp = timestampOf(record.timestamp, clock)
+  const timestamp = timestampOf(record.timestamp, wallMs)
   return { topic, partition, key: keyBytes, value, headers, timestamp, bytes }
 }
 
@@ -65,8 +64,8 @@ function checkHeaders(headers: Readonly<Record<string, HeaderValue>>): void {
   }
 }
 
-function timestampOf(given: number | Date | undefined, clock: Clock): number {
-  if (given === undefined || given === -1) return clock.wallMs()
+function timestampOf(given: number | Date | undefined, wallMs: number): number {
+  if (given === undefined || given === -1) return wallMs
   const timestamp = typeof given === 'number' ? given : given.getTime()
   if (Number.isSafeInteger(timestamp) && timestamp >= 0) return timestamp
   throw bad('timestamp', String(given), 'whole milliseconds since the epoch, or a Date')

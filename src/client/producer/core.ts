@@ -91,7 +91,7 @@ export class ProducerCore {
     const topic = this.#topic(sending.content!.topic)
     if (topic.isKnown) {
       if (sending.sinceMs - topic.heardMs > this.#metadataMaxAgeMs) this.#ask(topic)
-      this.#enter(topic, sending)
+      this.#enter(topic, sending, sending.sinceMs)
     } else {
       topic.waiting.push(sending)
       if (this.#settings.isIdempotent) this.#identities.ask()
@@ -167,13 +167,13 @@ export class ProducerCore {
   }
 
   /** Its topic is known; behind those that wait for room. */
-  #enter(topic: TopicQueue, sending: Sending): void {
+  #enter(topic: TopicQueue, sending: Sending, nowMs: number): void {
     const hasRoom = this.#bufferedBytes + sending.bytes <= this.#settings.bufferBytes
-    if (this.#room.length === 0 && hasRoom) this.#place(topic, sending)
+    if (this.#room.length === 0 && hasRoom) this.#place(topic, sending, nowMs)
     else this.#room.push(sending)
   }
 
-  #place(topic: TopicQueue, sending: Sending): void {
+  #place(topic: TopicQueue, sending: Sending, nowMs: number): void {
     if (sending.isSettled) return
     let queue: PartitionQueue | undefined
     try {
@@ -188,18 +188,21 @@ export class ProducerCore {
       return
     }
     this.#bufferedBytes += sending.bytes
-    queue.append(sending, this.#clock.monotonicMs())
+    queue.append(sending, nowMs)
     this.#sender.wake(queue)
   }
 
   /** Lets those in that have room now. */
   #admit(): void {
     const room = this.#room
+    const nowMs = room.length > 0 ? this.#clock.monotonicMs() : 0
     let count = 0
     for (const sending of room) {
       if (this.#bufferedBytes + sending.bytes > this.#settings.bufferBytes) break
       count++
-      if (!sending.isSettled) this.#place(this.#topics.get(sending.content!.topic)!, sending)
+      if (!sending.isSettled) {
+        this.#place(this.#topics.get(sending.content!.topic)!, sending, nowMs)
+      }
     }
     if (count > 0) this.#room = room.slice(count)
     this.#noticeRoom()
@@ -294,7 +297,7 @@ export class ProducerCore {
       const { partition } = sending.content ?? { partition: -1 }
       if (partition >= infos.length && nowMs - sending.sinceMs >= absenceMs) {
         this.#refuse(sending, absent(topic.name, partition, infos.length))
-      } else this.#enter(topic, sending)
+      } else this.#enter(topic, sending, nowMs)
     }
     if (topic.needsLeader) this.#doubt(topic.name)
     this.#noticeRoom()

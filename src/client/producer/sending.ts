@@ -118,21 +118,36 @@ export class SendGroup {
 
   /** The receiver of one of them. */
   receiver(index: number): Receiver {
-    return {
-      stored: metadata => this.#settle(index, metadata),
-      failed: error => this.failed(index, error),
-    }
+    return new GroupReceiver(this, index)
   }
 
   failed(index: number, error: Error): void {
     this.#hasFailed = true
-    this.#settle(index, error)
+    this.settle(index, error)
   }
 
-  #settle(index: number, result: RecordMetadata | Error): void {
+  settle(index: number, result: RecordMetadata | Error): void {
     this.#results[index] = result
     if (--this.#left > 0) return
     if (this.#hasFailed) this.#reject(new SendError(this.#results))
     else this.#resolve(this.#results as RecordMetadata[])
+  }
+}
+
+class GroupReceiver implements Receiver {
+  readonly #group: SendGroup
+  readonly #index: number
+
+  constructor(group: SendGroup, index: number) {
+    this.#group = group
+    this.#index = index
+  }
+
+  stored(metadata: RecordMetadata): void {
+    this.#group.settle(this.#index, metadata)
+  }
+
+  failed(error: Error): void {
+    this.#group.failed(this.#index, error)
   }
 }
