@@ -168,7 +168,8 @@ export async function freePort(): Promise<number> {
   return address.port
 }
 
-function accepts(port: number): Promise<boolean> {
+/** Whether somebody listens on that port of 127.0.0.1. */
+export function accepts(port: number): Promise<boolean> {
   return new Promise(resolve => {
     const socket = connect(port, '127.0.0.1')
     socket.once('connect', () => {

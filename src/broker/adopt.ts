@@ -23,6 +23,7 @@ import {
   partitionMetadataName,
   partitionOfFolder,
   snapshotSuffix,
+  transactionIndexSuffix,
 } from '../log/file-names.ts'
 import { decodeSnapshot, maxSnapshotBytes } from '../log/producer-snapshot.ts'
 import { formatSession, sessionFileName } from '../log/session-file.ts'
@@ -63,6 +64,7 @@ interface Folder {
   readonly epoch: number
   /** The largest in its newest snapshot; −1 without one. */
   readonly producerId: number
+  readonly abortedTransactions: number
 }
 
 /** The broker epoch that a partition's only replica is said to have had. */
@@ -72,6 +74,9 @@ const epochBefore = 0n
 const unseenProducerIds = 1_000_000
 
 const maxPutsAtOnce = 100
+
+/** Of a transaction index. */
+const transactionEntryBytes = 34
 
 /**
  * Adopts the data directories of one broker, in the order of log.dirs; the caller holds their locks.
@@ -87,7 +92,9 @@ export async function adopt(
   const { clusterId, brokerId } = identityOf(directories, facts)
   const kraft = await metadataOf(io, directories)
   const folders = await readFolders(io, directories, onProgress)
-  const notes: string[] = []
+  const notes = facts.every(({ hasMarker, session }) => hasMarker || session !== undefined)
+    ? []
+    : ['Kafka was not stopped in order: the first start reads its logs again from what was synced']
   const topics = topicsOf(folders, kraft, brokerId, notes)
   const nextProducerId = Math.max(
     kraft?.nextProducerId ?? 0,
@@ -176,16 +183,21 @@ async function readFolder(
     )
   }
   const epochs = await readSmallFile(disk, `${place.path}/${leaderEpochsName}`, parseEpochs)
-  const snapshots = (await disk.list(place.path))
-    .map(({ name }) => name)
-    .filter(name => offsetOfName(name, snapshotSuffix) !== undefined)
+  const names = (await disk.list(place.path)).map(({ name }) => name)
+  const snapshots = names.filter(name => offsetOfName(name, snapshotSuffix) !== undefined)
+  let abortedTransactions = 0
+  for (const name of names.filter(each => each.endsWith(transactionIndexSuffix))) {
+    const size = (await disk.stat(`${place.path}/${name}`))?.size ?? 0
+    abortedTransactions += Math.floor(size / transactionEntryBytes)
+  }
   let producerId = -1
   for (const name of snapshots.slice(-1)) {
     const bytes = await disk.readFile(`${place.path}/${name}`, maxSnapshotBytes)
     const state = bytes && decodeSnapshot(bytes, Number.POSITIVE_INFINITY)
     for (const entry of state?.entries() ?? []) producerId = Math.max(producerId, entry.producerId)
   }
-  return { ...place, topicId, epoch: epochs?.at(-1)?.epoch ?? -1, producerId }
+  const epoch = epochs?.at(-1)?.epoch ?? -1
+  return { ...place, topicId, epoch, producerId, abortedTransactions }
 }
 
 // ── What they make together ──────────────────────────────────────────────────
@@ -242,6 +254,12 @@ function topicOf(
     1,
     ...[...(known?.partitions.values() ?? [])].map(each => each.replicas.length),
   )
+  const aborted = folders.reduce((sum, folder) => sum + folder.abortedTransactions, 0)
+  if (aborted > 0) {
+    notes.push(
+      `${name} has ${aborted} aborted transactions, whose records are shown to read_committed consumers, too: there are no transactions here yet`,
+    )
+  }
   if (copies > 1) notes.push(`${name} had ${copies} replicas: this copy stands alone from now on`)
   const configs = topicConfigs(name, kraft?.topicConfigs.get(name) ?? new Map(), notes)
   return { name, topicId: first.topicId, partitions: epochs.length, configs, epochs }

@@ -23,6 +23,7 @@ import {
   offsetIndexSuffix,
   offsetName,
   timeIndexSuffix,
+  transactionIndexSuffix,
 } from './file-names.ts'
 import { IndexBrokenError, IndexFile } from './index-file.ts'
 import type { SharedStorage } from './log-host.ts'
@@ -591,7 +592,9 @@ export class Segment {
   async retire(): Promise<string[]> {
     await this.leave()
     const retired: string[] = []
-    for (const path of this.paths) {
+    // A transaction index is Kafka's: it lies there only after a move.
+    const transactionIndex = this.logPath.replace(/\.log$/, transactionIndexSuffix)
+    for (const path of [...this.paths, transactionIndex]) {
       if ((await this.#shared.io.disk.stat(path)) === undefined) continue
       await this.#shared.io.disk.rename(path, path + deletedSuffix)
       retired.push(path + deletedSuffix)

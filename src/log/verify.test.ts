@@ -184,3 +184,23 @@ test('gaps below the point of the cleaner are what compaction leaves', async () 
     assert.deepEqual(await valuesFrom(log, start), values.slice(start))
   })
 })
+
+test("a transaction index of Kafka's is checked, and goes with its segment", async () => {
+  await simulated(8).run(async world => {
+    await closedLog(world)
+    const io = world.io()
+    const index = `${first}.txnindex`
+    // Version, producer, first and last offset, stable offset.
+    const entry = Buffer.alloc(34)
+    entry.writeBigInt64BE(5n, 2)
+    entry.writeBigInt64BE(3n, 18)
+    await io.disk.replaceFile(index, entry)
+    assert.deepEqual(await found(world), [])
+    await io.disk.replaceFile(index, entry.subarray(1))
+    assert.match((await found(world)).join(), /^derived .*txnindex: an entry makes no sense$/)
+    const directory = await openDirectory(io)
+    const log = await openLog(directory, { segmentBytes: 1500 })
+    await log.advanceLogStart(log.logEndOffset)
+    assert.equal(world.disk().content(index), undefined)
+  })
+})
