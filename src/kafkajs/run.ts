@@ -219,18 +219,22 @@ export class Run implements Control {
   /** Of all consumers of this process: `memberId` tells whose it is. */
   readonly #onJoined = (message: unknown): void => {
     const { memberId, partitions } = message as DiagnosticEvents[typeof assigned]
-    const member = this.#member()
-    if (memberId === undefined || memberId !== member.memberId) return
-    const mine = partitions.filter(({ topic }) => this.#settings.subscriptions.has(topic))
+    if (memberId === undefined || memberId !== this.#member().memberId) return
+    // Where there are some, `#onAssigned` is called next.
+    if (partitions.length === 0) this.#tellJoined([])
+  }
+
+  /** It has joined, and knows where it begins: what is sent from now on is read. */
+  #tellJoined(partitions: readonly TopicPartition[]): void {
+    const { generationId, ...member } = this.#member()
     const payload = {
-      groupId: member.groupId,
-      memberId,
+      ...member,
       isLeader: this.#isLeader,
       groupProtocol: this.#assignors[0]!.name,
       duration: Math.round(this.#nowMs() - this.#joiningSinceMs),
-      memberAssignment: assignmentOf(mine),
+      memberAssignment: assignmentOf(partitions),
     }
-    this.#settings.logger.info('the consumer has joined its group', payload)
+    this.#settings.logger.info('the consumer has joined its group', { generationId, ...payload })
     this.#settings.emitter.emit('consumer.group_join', payload)
     this.#joined.resolve()
   }
@@ -246,26 +250,20 @@ export class Run implements Control {
     const consumer = this.#consumer!
     const { subscriptions } = this.#settings
     for (const each of partitions) this.book.add(each)
-    const foreign = partitions.filter(({ topic }) => !subscriptions.has(topic))
-    if (foreign.length > 0) this.#warnOf(foreign, partitions)
-    consumer.pause(partitions.filter(each => foreign.includes(each) || this.pauses.has(each)))
-    await this.#beginAtEnd(partitions)
-    for (const each of partitions) {
+    const mine = partitions.filter(({ topic }) => subscriptions.has(topic))
+    if (mine.length < partitions.length) this.#warnOf(partitions)
+    consumer.pause(partitions.filter(each => !mine.includes(each) || this.pauses.has(each)))
+    // Those without a committed offset have no position yet.
+    const late = mine.filter(
+      each => consumer.position(each) === undefined && !subscriptions.fromBeginning(each.topic),
+    )
+    if (late.length > 0) await consumer.seek(late, { to: 'end' })
+    for (const each of mine) {
       const seek = this.#seeks.get(keyOf(each))
       this.#seeks.delete(keyOf(each))
       if (seek !== undefined) this.seek(seek.of, seek.to)
     }
-  }
-
-  /** Where some topics are read from their beginning and others are not. */
-  async #beginAtEnd(partitions: readonly TopicPartition[]): Promise<void> {
-    const { subscriptions } = this.#settings
-    if (!subscriptions.anyFromBeginning) return
-    const late = partitions.filter(({ topic }) => !subscriptions.fromBeginning(topic))
-    if (late.length === 0) return
-    const known = new Set((await this.#consumer!.committed(late)).map(keyOf))
-    const fresh = late.filter(each => !known.has(keyOf(each)))
-    if (fresh.length > 0) await this.#consumer!.seek(fresh, { to: 'end' })
+    this.#tellJoined(mine)
   }
 
   async #onRevoked(partitions: readonly TopicPartition[]): Promise<void> {
@@ -284,14 +282,14 @@ export class Run implements Control {
     this.#isLeader = false
   }
 
-  #warnOf(foreign: readonly TopicPartition[], all: readonly TopicPartition[]): void {
-    const { generationId, ...member } = this.#member()
+  #warnOf(partitions: readonly TopicPartition[]): void {
+    const { subscriptions } = this.#settings
+    const topics = [...new Set(partitions.map(({ topic }) => topic))]
     const payload = {
-      ...member,
-      generationId,
-      assignedTopics: [...new Set(all.map(({ topic }) => topic))],
-      topicsSubscribed: this.#settings.subscriptions.names,
-      topicsNotSubscribed: [...new Set(foreign.map(({ topic }) => topic))],
+      ...this.#member(),
+      assignedTopics: topics,
+      topicsSubscribed: subscriptions.names,
+      topicsNotSubscribed: topics.filter(topic => !subscriptions.has(topic)),
     }
     this.#settings.logger.warn('topics that are not subscribed to were assigned', payload)
     this.#settings.emitter.emit('consumer.received_unsubscribed_topics', payload)
