@@ -83,7 +83,9 @@ function checkCompression(compression: Compression, level: number | undefined): 
   try {
     compress(compression, new Uint8Array(1), level)
   } catch (error) {
-    throw wrong(`${compression} has no compressionLevel ${level}: ${(error as Error).message}`)
+    const { message } = error as Error
+    const what = level === undefined ? 'does not work here' : `has no compressionLevel ${level}`
+    throw wrong(`${compression} ${what}: ${message}`)
   }
 }
 
