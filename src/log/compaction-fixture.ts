@@ -5,6 +5,7 @@ import type { Io } from '../io/io.ts'
 import { type Batch, batches, isCrcValid } from '../protocol/records/batch.ts'
 import { type BuildOptions, buildBatch } from '../protocol/records/build.ts'
 import { recordsOf } from '../protocol/records/records.ts'
+import type { SimulatedDisk } from '../sim/disk.ts'
 import type { CompactionMeans } from './compaction-pass.ts'
 import { config, startMs } from './fixture.ts'
 import type { Log } from './log.ts'
@@ -65,6 +66,25 @@ export async function batchesOf(log: Log, maxBytes = 700): Promise<Batch[]> {
     }
   }
   return found
+}
+
+/** The segment files follow one another: each holds offsets below the next one's base, and rising. */
+export function checkFiles(disk: SimulatedDisk): void {
+  const paths = disk.paths().filter(path => path.endsWith('.log'))
+  assert.deepEqual(
+    disk.paths().filter(path => /swap|cleaned/.test(path)),
+    [],
+  )
+  let next = 0
+  for (const [index, path] of paths.entries()) {
+    const base = Number(path.slice(-24, -4))
+    assert.ok(base >= next, `${path} begins below ${next}`)
+    for (const batch of batches(disk.content(path)!, { partialTail: 'ignored' })) {
+      assert.ok(batch.baseOffset >= next, `${path}: ${batch.baseOffset} after ${next}`)
+      next = batch.lastOffset + 1
+    }
+    if (index < paths.length - 1) assert.ok(next > base, `${path} is empty`)
+  }
 }
 
 /** All records from the log start on, as `offset:key=value`. */

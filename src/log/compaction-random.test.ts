@@ -12,7 +12,7 @@ import type { LogConfig } from '../config/log-config.ts'
 import { type Batch, compressions } from '../protocol/records/batch.ts'
 import { recordsOf } from '../protocol/records/records.ts'
 import { simulated, type World } from '../sim/world.ts'
-import { batchesOf, batchOf, compacted, meansOf } from './compaction-fixture.ts'
+import { batchesOf, batchOf, checkFiles, compacted, meansOf } from './compaction-fixture.ts'
 import { openDirectory, openLog, startMs } from './fixture.ts'
 import type { Log } from './log.ts'
 import type { LogDirectory } from './log-directory.ts'
@@ -265,13 +265,7 @@ class Run {
     this.#endAt(end)
     // A deletion that was under way may have come through, and a pass may have come to some end.
     this.#start = Math.max(this.#start, this.#log.logStartOffset)
-    assert.deepEqual(
-      this.#world
-        .disk()
-        .paths()
-        .filter(path => /swap|cleaned/.test(path)),
-      [],
-    )
+    checkFiles(this.#world.disk())
     await this.#check()
     this.#checkProducers()
   }

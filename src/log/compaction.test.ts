@@ -4,7 +4,15 @@ import type { LogConfig } from '../config/log-config.ts'
 import type { Io } from '../io/io.ts'
 import { buildBatch } from '../protocol/records/build.ts'
 import { simulated, type World } from '../sim/world.ts'
-import { batchesOf, batchOf, clean, compacted, meansOf, recordsFrom } from './compaction-fixture.ts'
+import {
+  batchesOf,
+  batchOf,
+  checkFiles,
+  clean,
+  compacted,
+  meansOf,
+  recordsFrom,
+} from './compaction-fixture.ts'
 import { openDirectory, openLog, startMs, written } from './fixture.ts'
 import type { Log } from './log.ts'
 import type { LogDirectory } from './log-directory.ts'
@@ -319,13 +327,7 @@ async function endAt(world: World, operation: number, end: 'kill' | 'powerLoss')
     Array.from({ length: 41 }, (_, at) => at).some(isState),
     `operation ${operation}: ${records.map(offsetOf)}`,
   )
-  assert.deepEqual(
-    world
-      .disk()
-      .paths()
-      .filter(path => /swap|cleaned|corrupt/.test(path)),
-    [],
-  )
+  checkFiles(world.disk())
   assert.deepEqual(
     world.reported.filter(({ level }) => level === 'error'),
     [],

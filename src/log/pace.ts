@@ -1,14 +1,15 @@
 /**
- * How work in the background makes way for the rest: it runs in slices of a few milliseconds with
+ * How work in the background makes way for the rest: it runs in slices of a millisecond with longer
  * pauses in between, in which whatever came meanwhile has its turn, and moves no more bytes a second
  * than it may. Several pieces of work share one pace.
  */
 import type { Clock } from '../io/io.ts'
 
-/** Longest stretch without a pause. */
-const sliceMs = 2
-/** Of each pause; timers have no finer grain. */
-const pauseMs = 1
+/**
+ * Longest stretch without a pause, and the length of each: who waits for an answer goes through the
+ * event loop several times, and meets a slice in one of three.
+ */
+const [sliceMs, pauseMs] = [1, 2]
 /** Longest wait for the rate at once, so that who is to end ends soon. */
 const stepMs = 100
 

@@ -59,17 +59,17 @@ export class SegmentBatches {
   /** So many bytes were read or written. */
   async moved(bytes: number): Promise<void> {
     await this.#pace.moved(bytes, this.#isStopped)
-    this.#begin()
+    this.#refuseIfStopped()
   }
 
   async #rest(): Promise<void> {
     await this.#pace.pause()
-    this.#begin()
+    this.#refuseIfStopped()
+    this.#sliceMs = this.#pace.slice()
   }
 
-  #begin(): void {
+  #refuseIfStopped(): void {
     if (this.#isStopped()) throw new PassStoppedError('the log changes')
-    this.#sliceMs = this.#pace.slice()
   }
 
   /** Whole batches from `position` on, in the buffer: at least one. */

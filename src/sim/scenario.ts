@@ -3,7 +3,8 @@
  *
  * A seed is one of two kinds. `kill`: the topics have the default flush policy and the process is
  * killed again and again; all that was acknowledged must be there. `power`: flush.messages=1, and
- * the machine loses power too, with all that was not synced; the promise is the same.
+ * the machine loses power too, with all that was not synced; the promise is the same. Of both, half
+ * have small segments that are compacted all the time; no record loses its key to another.
  */
 import { Broker } from '../broker/broker.ts'
 import { Cluster } from '../client/cluster.ts'
@@ -50,9 +51,17 @@ export async function runSeed(seed: number): Promise<Outcome> {
 async function scenario(world: World, seed: number): Promise<Outcome> {
   const chance = new Prng(seed, 'scenario')
   const kind = chance.below(2) === 0 ? 'kill' : 'power'
-  let broker = await startBroker(world, kind)
-  const partitions = await makeTopics(world, chance, kind)
-  const workload: Workload = { partitions, attempts: [], seen: [], stopping: false }
+  const isCompacted = new Prng(seed, 'compaction').below(2) === 0
+  const start = () => startBroker(world, kind, isCompacted)
+  let broker = await start()
+  const partitions = await makeTopics(world, chance, kind, isCompacted)
+  const workload: Workload = {
+    partitions,
+    isCompacted,
+    attempts: [],
+    seen: [],
+    stopping: false,
+  }
   const clients = startClients(world, seed, 2 + chance.below(3), workload)
   const groups = await groupWorkload(world, partitions)
   clients.push(...startMembers(world, seed, chance, groups))
@@ -63,7 +72,7 @@ async function scenario(world: World, seed: number): Promise<Outcome> {
     else if (chance.below(5) > 0) world.kill(host)
     else await broker.close()
     await world.sleep(chance.between(1, 500))
-    broker = await startBroker(world, kind)
+    broker = await start()
   }
   await world.sleep(1_000)
   workload.stopping = true
@@ -75,13 +84,22 @@ async function scenario(world: World, seed: number): Promise<Outcome> {
   return verdict(world, seed, kind, crashes, workload, groups.history, final)
 }
 
-function startBroker(world: World, kind: Outcome['kind']): Promise<Broker> {
+/** Segments of half a second, so that there is something to compact. */
+const compaction = {
+  'log.roll.ms': '500',
+  'log.cleaner.backoff.ms': '50',
+  'log.cleaner.min.cleanable.ratio': '0.01',
+  'log.segment.delete.delay.ms': '100',
+}
+
+function startBroker(world: World, kind: Outcome['kind'], isCompacted: boolean): Promise<Broker> {
   const properties = {
     listeners: `PLAINTEXT://${host}:${port}`,
     'log.dirs': '/data',
     'log.segment.bytes': '1048576',
     'offsets.topic.num.partitions': '3',
     ...(kind === 'power' && { 'log.flush.interval.messages': '1' }),
+    ...(isCompacted && compaction),
   }
   return Broker.start({ io: world.io(host), properties })
 }
@@ -90,8 +108,10 @@ async function makeTopics(
   world: World,
   chance: Prng,
   kind: Outcome['kind'],
+  isCompacted: boolean,
 ): Promise<PartitionName[]> {
-  const configs = new Map(kind === 'power' ? [['flush.messages', '1']] : [])
+  const configs = new Map(isCompacted ? [['cleanup.policy', 'compact']] : [])
+  if (kind === 'power') configs.set('flush.messages', '1')
   const cluster = client(world, 'admin')
   const topics = Array.from({ length: 1 + chance.below(2) }, (_, index) => `topic${index}`)
   const count = 1 + chance.below(3)

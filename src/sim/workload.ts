@@ -19,6 +19,8 @@ export interface PartitionName {
 /** What all clients of a run share. */
 export interface Workload {
   readonly partitions: readonly PartitionName[]
+  /** Then nothing may be in the log twice: the first would go. */
+  readonly isCompacted: boolean
   readonly attempts: Attempt[]
   readonly seen: Seen[]
   /** Set once: clients finish what they began and return. */
@@ -39,7 +41,7 @@ export async function produceUntilStopped(
   workload: Workload,
   producer: number,
 ): Promise<void> {
-  const idempotent = chance.below(3) > 0
+  const idempotent = chance.below(3) > 0 || workload.isCompacted
   const identity = idempotent
     ? await patiently(workload, () => cluster.initProducerId())
     : undefined
@@ -58,7 +60,8 @@ export async function produceUntilStopped(
     const compression = (['none', 'none', 'gzip', 'zstd'] as const)[chance.below(4)]!
     const records = buildBatch(
       { compression, ...(identity !== undefined && { ...identity, baseSequence: first }) },
-      attempts.map(({ value }): NewRecord => ({ value, timestamp: io.clock.wallMs() })),
+      // A key of its own for each record: compaction may lose none.
+      attempts.map(({ value }): NewRecord => ({ key: value, value, timestamp: io.clock.wallMs() })),
     )
     const acks = idempotent ? -1 : ([-1, 1, 0] as const)[chance.below(3)]!
     await send(cluster, { ...where, records }, acks, attempts)
