@@ -33,10 +33,6 @@ export class OffsetBook {
     this.#committedAtMs = nowMs
   }
 
-  get places(): Iterable<Place> {
-    return this.#places.values()
-  }
-
   place(partition: TopicPartition): Place | undefined {
     return this.#places.get(keyOf(partition))
   }

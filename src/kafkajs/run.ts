@@ -71,8 +71,9 @@ export class Run implements Control {
 
   /** Resolves when it has joined; rejects when it could not begin. `ended` hears of what ends it later. */
   async start(ended: (error: unknown) => void): Promise<void> {
-    const { line, subscriptions, how } = this.#settings
+    const { line, subscriptions, how, emitter } = this.#settings
     const client = await line.open()
+    emitter.emit('consumer.connect', null)
     if (this.#isStopping || subscriptions.isEmpty) return
     await subscriptions.ready(client.connected.cluster)
     if (this.#isStopping) return
@@ -174,7 +175,7 @@ export class Run implements Control {
   }
 
   #assignment(): readonly TopicPartition[] {
-    return [...this.book.places]
+    return this.#consumer?.assignment() ?? []
   }
 
   #member() {
