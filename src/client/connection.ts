@@ -7,12 +7,14 @@
  * the connection with it: nothing behind it could be answered any more, and a late answer must never
  * be taken for that of another request. After the first error every request fails with that error.
  */
+import { int32At } from '../base/bytes.ts'
 import { softwareVersion } from '../base/version.ts'
-import type { Io, Socket, Timer } from '../io/io.ts'
+import type { Io, Socket } from '../io/io.ts'
 import { errorName, KafkaError } from '../protocol/errors.ts'
 import { decodeResponse, encodeRequest } from '../protocol/frame.ts'
 import { apiVersionsRequest, apiVersionsResponse } from '../protocol/messages/api-versions.ts'
 import type { Fields, IncomingFields, Message, OutgoingFields } from '../protocol/schema.ts'
+import { Alarm } from './alarm.ts'
 import { Frames } from './frames.ts'
 
 /** Why there is no answer: the broker may or may not have done what was asked. */
@@ -71,7 +73,7 @@ export type Body<F extends Fields> = OutgoingFields<F> | ((version: number) => O
 
 interface Waiting {
   readonly correlationId: number
-  readonly timer: Timer
+  readonly deadlineMs: number
   readonly exchange: Exchange
   readonly startMs: number
   settle(frame: Uint8Array): void
@@ -91,6 +93,7 @@ export class Connection {
   readonly #waiting: Waiting[] = []
   readonly #frames: Frames
   readonly #watch: ConnectionWatch | undefined
+  readonly #alarm: Alarm
   #isOpen = false
   #drained: PromiseWithResolvers<void> | undefined
   #socket: Socket | undefined
@@ -105,6 +108,7 @@ export class Connection {
     this.#maxFrameBytes = options.maxFrameBytes ?? defaultMaxFrameBytes
     this.#frames = new Frames(this.#maxFrameBytes)
     this.#watch = options.watch
+    this.#alarm = new Alarm(io.clock, () => this.#onAlarm())
   }
 
   /**
@@ -243,14 +247,9 @@ export class Connection {
     return new Promise((settle, reject) => {
       const requestBytes = this.#write(request, version, correlationId, body)
       const startMs = this.#io.clock.monotonicMs()
-      const waitMs = Math.max(0, deadlineMs - startMs)
       const exchange = { request: request.name, version, requestBytes }
-      const timer = this.#io.clock.timer(waitMs, () =>
-        this.#fail(
-          new ConnectionError('TIMED_OUT', `${this.#name} did not answer ${request.name} in time`),
-        ),
-      )
-      this.#waiting.push({ correlationId, timer, exchange, startMs, settle, reject })
+      this.#waiting.push({ correlationId, deadlineMs, exchange, startMs, settle, reject })
+      this.#alarm.set(deadlineMs)
     })
   }
 
@@ -287,9 +286,7 @@ export class Connection {
   #onFrame(frame: Uint8Array): void {
     const oldest = this.#waiting.shift()
     if (oldest === undefined) throw new Error('it answers what was not asked')
-    oldest.timer.cancel()
-    const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength)
-    if (frame.length >= 4 && view.getInt32(0) === oldest.correlationId) {
+    if (frame.length >= 4 && int32At(frame, 0) === oldest.correlationId) {
       this.#tell(oldest, frame.length + 4)
       oldest.settle(frame)
     } else {
@@ -313,14 +310,26 @@ export class Connection {
   #fail(error: ConnectionError): void {
     if (this.#failure !== undefined) return
     this.#failure = error
+    this.#alarm.close()
     this.#socket?.destroy()
     this.#onDrain()
     for (const waiting of this.#waiting.splice(0)) {
-      waiting.timer.cancel()
       this.#tell(waiting, 0, error)
       waiting.reject(error)
     }
     if (this.#isOpen) this.#watch?.closed(error)
+  }
+
+  /** A request may be late. */
+  #onAlarm(): void {
+    const nowMs = this.#io.clock.monotonicMs()
+    const late = this.#waiting.find(({ deadlineMs }) => deadlineMs <= nowMs)
+    if (late === undefined) {
+      for (const { deadlineMs } of this.#waiting) this.#alarm.set(deadlineMs)
+      return
+    }
+    const what = `${this.#name} did not answer ${late.exchange.request} in time`
+    this.#fail(new ConnectionError('TIMED_OUT', what))
   }
 
   #tell({ exchange, startMs }: Waiting, responseBytes: number, error?: Error): void {

@@ -1,5 +1,5 @@
 /** One timer for many wishes: it rings at the earliest, and those who are rung say when next. */
-import type { Clock, Timer } from '../../io/io.ts'
+import type { Clock, Timer } from '../io/io.ts'
 
 export class Alarm {
   readonly #clock: Clock
