@@ -5,7 +5,6 @@ import type { Io } from '../io/io.ts'
 import { type Batch, batches, isCrcValid } from '../protocol/records/batch.ts'
 import { type BuildOptions, buildBatch } from '../protocol/records/build.ts'
 import { recordsOf } from '../protocol/records/records.ts'
-import type { SimulatedDisk } from '../sim/disk.ts'
 import type { CompactionMeans } from './compaction-pass.ts'
 import { config, startMs } from './fixture.ts'
 import type { Log } from './log.ts'
@@ -68,8 +67,14 @@ export async function batchesOf(log: Log, maxBytes = 700): Promise<Batch[]> {
   return found
 }
 
+/** A simulated disk. */
+interface Files {
+  paths(): string[]
+  content(path: string): Uint8Array | undefined
+}
+
 /** The segment files follow one another: each holds offsets below the next one's base, and rising. */
-export function checkFiles(disk: SimulatedDisk): void {
+export function checkFiles(disk: Files): void {
   const paths = disk.paths().filter(path => path.endsWith('.log'))
   assert.deepEqual(
     disk.paths().filter(path => /swap|cleaned/.test(path)),

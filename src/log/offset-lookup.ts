@@ -42,15 +42,52 @@ export async function findByTimestamp(
 
 /** The record with the largest timestamp, the first of several (KIP-734). */
 export async function findMaxTimestamp(lookup: Lookup): Promise<FoundOffset | undefined> {
-  const { logStartOffset, indexIntervalBytes } = lookup
-  let best: { segment: Segment; timestamp: number; offset: number } | undefined
+  const candidates: Candidate[] = []
   for (const segment of lookup.segments) {
-    const largest = await segment.largest(indexIntervalBytes)
-    if (largest === undefined || largest.offset < logStartOffset) continue
-    if (best === undefined || largest.timestamp > best.timestamp) best = { segment, ...largest }
+    const largest = await segment.largest(lookup.indexIntervalBytes)
+    if (largest !== undefined) candidates.push({ segment, ...largest })
   }
-  const batch = await best?.segment.find(best.offset, indexIntervalBytes, () => true)
-  return batch && firstRecord(batch, best!.timestamp, lookup)
+  let best: FoundOffset | undefined
+  for (const candidate of candidates.sort(order)) {
+    if (best !== undefined && order(best, candidate) < 0) break
+    const found = await newestIn(candidate, lookup)
+    if (found !== undefined && (best === undefined || order(found, best) < 0)) best = found
+  }
+  return best
+}
+
+/** A segment, and the batch of its largest timestamp. */
+interface Candidate {
+  readonly segment: Segment
+  readonly timestamp: number
+  readonly offset: number
+}
+
+type Moment = Pick<Candidate, 'timestamp' | 'offset'>
+
+/** Later ones first, of the same time those with smaller offsets. */
+function order(a: Moment, b: Moment): number {
+  return b.timestamp - a.timestamp || a.offset - b.offset
+}
+
+async function newestIn(
+  { segment, timestamp, offset }: Candidate,
+  lookup: Lookup,
+): Promise<FoundOffset | undefined> {
+  const { logStartOffset, indexIntervalBytes } = lookup
+  const recordAt = async (moment: Moment) => {
+    const batch = await segment.find(moment.offset, indexIntervalBytes, () => true)
+    return batch && firstRecord(batch, moment.timestamp, lookup)
+  }
+  const found = offset < logStartOffset ? undefined : await recordAt({ timestamp, offset })
+  if (found !== undefined) return found
+  // Compaction left only its header, or the log start has passed it: the others are looked at.
+  let newest: Moment = { timestamp: -1, offset: -1 }
+  await segment.eachHeader(logStartOffset, ({ recordCount, maxTimestamp, lastOffset }) => {
+    if (recordCount === 0 || maxTimestamp <= newest.timestamp) return
+    newest = { timestamp: maxTimestamp, offset: lastOffset }
+  })
+  return newest.timestamp < 0 ? undefined : await recordAt(newest)
 }
 
 function firstRecord(batch: Batch, timestampMs: number, lookup: Lookup): FoundOffset | undefined {

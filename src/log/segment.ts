@@ -529,10 +529,12 @@ export class Segment {
   /** Shows the header of every batch from the one that holds `fromOffset`; false: damage ended it. */
   async eachHeader(fromOffset: number, show: (header: Batch) => void): Promise<boolean> {
     try {
-      await this.#scan(0, this.size, ({ header }) => {
-        if (header.lastOffset >= fromOffset) show(header)
-        return true
-      })
+      await this.#whileHere(() =>
+        this.#scan(0, this.size, ({ header }) => {
+          if (header.lastOffset >= fromOffset) show(header)
+          return true
+        }),
+      )
       return true
     } catch (error) {
       if (error instanceof IndexBrokenError) return false
