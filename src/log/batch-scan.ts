@@ -127,8 +127,9 @@ function isPlausible(header: Uint8Array, size: number | undefined, expected: Exp
 }
 
 /**
- * Offsets are not covered by the CRC: a batch that begins later than expected is after a gap that
- * compaction left, unless it has offsets of what follows, or the batch behind it has some of the gap.
+ * Offset and epoch are not covered by the CRC. A batch that begins later than expected is behind a
+ * gap that compaction left, and one of a later epoch the first of a new leader, unless the batch
+ * behind it has offsets of the gap or an epoch between: then this one is damaged, not all that follow.
  */
 async function isInPlace(
   window: Window,
@@ -139,16 +140,18 @@ async function isInPlace(
 ): Promise<boolean> {
   const header =
     window.peek(position, batchHeaderBytes) ?? (await window.fill(position, batchHeaderBytes))
-  const { baseOffset, lastOffset } = new Batch(header)
-  if (baseOffset === expected.offset) return true
-  if (lastOffset >= limitOffset) return false
+  const { baseOffset, lastOffset, partitionLeaderEpoch: epoch } = new Batch(header)
+  const isNewEpoch = epoch !== expected.epoch && expected.epoch >= 0
+  if (baseOffset === expected.offset && !isNewEpoch) return true
+  if (baseOffset > expected.offset && lastOffset >= limitOffset) return false
   const nextPosition = position + size
   if (nextPosition + batchHeaderBytes > to) return true
-  const next =
+  const bytes =
     window.peek(nextPosition, batchHeaderBytes) ??
     (await window.fill(nextPosition, batchHeaderBytes))
-  const isBatch = next[fieldAt.magic] === 2 && isPlausible(next, batchSize(next), expected)
-  return !isBatch || new Batch(next).baseOffset > lastOffset
+  if (bytes[fieldAt.magic] !== 2 || !isPlausible(bytes, batchSize(bytes), expected)) return true
+  const next = new Batch(bytes)
+  return next.baseOffset > lastOffset && next.partitionLeaderEpoch >= epoch
 }
 
 async function isIntact(window: Window, position: number, size: number): Promise<boolean> {

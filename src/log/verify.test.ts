@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { openLocalStore } from '../io/local-store.ts'
+import { batches } from '../protocol/records/batch.ts'
 import { simulated, type World } from '../sim/world.ts'
 import { batchOf, openDirectory, openLog, valuesFrom, written } from './fixture.ts'
 import type { Log } from './log.ts'
@@ -204,3 +206,51 @@ test("a transaction index of Kafka's is checked, and goes with its segment", asy
     assert.equal(world.disk().content(index), undefined)
   })
 })
+
+test('the metadata store is read frame by frame', async () => {
+  await simulated(9).run(async world => {
+    await closedLog(world)
+    const io = world.io()
+    const store = await openLocalStore(io, '/data')
+    for (const value of ['one', 'two', 'three']) {
+      await store.txn([], [{ put: 'key', value: Buffer.from(value) }])
+    }
+    await store.close()
+    assert.deepEqual(await found(world), [])
+    const path = '/data/ottla-metadata.log'
+    const content = world.disk().content(path)!
+    await io.disk.replaceFile(path, content.subarray(0, -1))
+    assert.match((await found(world)).join(), /^torn .* are of a flush that was never finished$/)
+    await io.disk.replaceFile(path, content)
+    world.disk().flip(path, 20)
+    assert.match((await found(world)).join(), /^damage .*is damaged, and whole flushes follow$/)
+    await io.disk.replaceFile('/data/ottla-metadata.snapshot', content)
+    assert.match((await found(world)).join(), /damage .*snapshot: is damaged: it holds/)
+  })
+})
+
+test('a flipped offset or epoch costs its own batch, and none behind it', async () => {
+  for (const byte of [5, 6, 13, 14]) {
+    await simulated(byte).run(async world => {
+      const values = await closedLog(world)
+      const { position, baseOffset } = await thirdBatch(world)
+      world.disk().flip(`${first}.log`, position + byte)
+      const { findings } = await verify(world.io().disk, folder)
+      const lost = findings.filter(({ kind }) => kind === 'damage')
+      assert.deepEqual(
+        lost.map(finding => [finding.position, finding.offset]),
+        [[position, baseOffset]],
+      )
+      await repair(world.io(), '/data')
+      const log = await openLog(await openDirectory(world.io()), { segmentBytes: 1500 })
+      assert.deepEqual(await valuesFrom(log, baseOffset + 1), values.slice(baseOffset + 1))
+    })
+  }
+})
+
+/** Of the first segment. */
+async function thirdBatch(world: World): Promise<{ position: number; baseOffset: number }> {
+  const found = [...batches(world.disk().content(`${first}.log`)!)]
+  const position = found[0]!.sizeInBytes + found[1]!.sizeInBytes
+  return { position, baseOffset: found[2]!.baseOffset }
+}

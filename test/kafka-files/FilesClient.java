@@ -24,7 +24,7 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
  * FilesClient read BOOTSTRAP: a line for each record of every topic, and for each offset that the group committed.
  */
 final class FilesClient {
-  private static final String GROUP = "readers";
+  private static final List<String> GROUPS = List.of("readers", "classic", "modern");
   private static final int RECORDS = 6000;
   private final String bootstrap;
 
@@ -68,6 +68,8 @@ final class FilesClient {
       admin.deleteRecords(Map.of(new TopicPartition("trimmed", 0), RecordsToDelete.beforeOffset(123))).all().get();
     }
     commit();
+    subscribe("classic", "classic");
+    if (withTransactions) subscribe("modern", "consumer");
   }
 
   private KafkaProducer<byte[], byte[]> producer(Map<String, Object> more) {
@@ -111,14 +113,15 @@ final class FilesClient {
     }
   }
 
-  private KafkaConsumer<byte[], byte[]> consumer() {
+  private KafkaConsumer<byte[], byte[]> consumer(String group, Map<String, Object> more) {
     Map<String, Object> config = common();
-    config.putAll(Map.of("group.id", GROUP, "enable.auto.commit", false, "auto.offset.reset", "earliest", "max.poll.records", 5000));
+    config.putAll(more);
+    config.putAll(Map.of("group.id", group, "enable.auto.commit", false, "auto.offset.reset", "earliest", "max.poll.records", 5000));
     return new KafkaConsumer<>(config, new ByteArrayDeserializer(), new ByteArrayDeserializer());
   }
 
   private void commit() {
-    try (KafkaConsumer<byte[], byte[]> consumer = consumer()) {
+    try (KafkaConsumer<byte[], byte[]> consumer = consumer("readers", Map.of())) {
       Map<TopicPartition, OffsetAndMetadata> offsets = new LinkedHashMap<>();
       for (int round = 0; round < 20; round++) {
         for (int partition = 0; partition < 3; partition++) {
@@ -129,8 +132,24 @@ final class FilesClient {
     }
   }
 
+  /** Members of a group come and go. */
+  private void subscribe(String group, String protocol) {
+    for (int member = 0; member < 2; member++) {
+      Map<String, Object> config = Map.of("group.protocol", protocol, "client.id", group + member);
+      try (KafkaConsumer<byte[], byte[]> consumer = consumer(group, config)) {
+        consumer.subscribe(List.of("squeezed", "timed"));
+        long giveUp = System.nanoTime() + 30_000_000_000L;
+        while (consumer.poll(Duration.ofMillis(100)).isEmpty()) {
+          if (System.nanoTime() > giveUp && member == 0) throw new IllegalStateException(group + " reads nothing");
+          if (member == 1 && !consumer.assignment().isEmpty()) break;
+        }
+        consumer.commitSync();
+      }
+    }
+  }
+
   private void read() throws Exception {
-    try (KafkaConsumer<byte[], byte[]> consumer = consumer(); Admin admin = Admin.create(common())) {
+    try (KafkaConsumer<byte[], byte[]> consumer = consumer("readers", Map.of()); Admin admin = Admin.create(common())) {
       List<TopicPartition> partitions = new ArrayList<>();
       consumer.listTopics().forEach((topic, found) -> found.forEach(each -> partitions.add(new TopicPartition(topic, each.partition()))));
       partitions.removeIf(each -> each.topic().startsWith("__"));
@@ -144,8 +163,10 @@ final class FilesClient {
         if (System.nanoTime() > giveUp) throw new IllegalStateException("not all could be read");
         consumer.poll(Duration.ofMillis(200)).forEach(FilesClient::print);
       }
-      admin.listConsumerGroupOffsets(GROUP).partitionsToOffsetAndMetadata().get().forEach((partition, committed) ->
-          System.out.println("committed " + partition + " " + committed.offset() + " " + committed.metadata()));
+      for (String group : GROUPS) {
+        admin.listConsumerGroupOffsets(group).partitionsToOffsetAndMetadata().get().forEach((partition, committed) ->
+            System.out.println(group + " committed " + partition + " " + committed.offset() + " " + committed.metadata()));
+      }
     }
   }
 
