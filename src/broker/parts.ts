@@ -16,18 +16,23 @@ import { ProducerIds } from '../cluster/producer-ids.ts'
 import { randomId } from '../cluster/random-id.ts'
 import { Transactor } from '../cluster/transact.ts'
 import type { BrokerConfig } from '../config/broker-config.ts'
-import { ConfigError } from '../config/key.ts'
 import { logConfig } from '../config/topic-config.ts'
 import { GroupCoordinator } from '../coordinator/group/group-coordinator.ts'
 import { InternalTopic } from '../coordinator/internal-topic.ts'
 import type { Io, MetadataStore } from '../io/io.ts'
 import { openLocalStore } from '../io/local-store.ts'
-import { LogDirectory } from '../log/log-directory.ts'
+import type { LogDirectory } from '../log/log-directory.ts'
 import { KafkaError } from '../protocol/errors.ts'
 import { lastRun } from '../replica/last-run.ts'
 import { Replicas } from '../replica/replicas.ts'
 import { type BoundListener, Server } from '../server/server.ts'
 import { configRules } from './config-rules.ts'
+import {
+  beginSessions,
+  type DataDirectories,
+  metadataDirectory,
+  openDirectories,
+} from './data-directories.ts'
 import { LiveConfig } from './live-config.ts'
 import type { BrokerOptions, BrokerWorld, TopicOptions } from './options.ts'
 
@@ -69,28 +74,6 @@ export async function startParts(world: BrokerWorld, options: BrokerOptions): Pr
   }
 }
 
-/** Takes the locks of the data directories. */
-async function openDirectories(
-  io: Io,
-  { dataDirectories, producerIdExpirationMs, nodeId }: BrokerConfig,
-  undo: Undo[],
-): Promise<LogDirectory[]> {
-  const directories: LogDirectory[] = []
-  undo.push(async () => {
-    for (const directory of directories) await directory.close([])
-  })
-  for (const path of dataDirectories) {
-    const directory = await LogDirectory.open(io, path, { producerIdExpirationMs })
-    directories.push(directory)
-    const { brokerId } = directory
-    if (brokerId === undefined || brokerId === nodeId) continue
-    throw new ConfigError(
-      `data directory ${path} belongs to broker ${brokerId}, and node.id is ${nodeId}: set node.id=${brokerId}, or give this broker another directory`,
-    )
-  }
-  return directories
-}
-
 async function start(
   io: Io,
   config: LiveConfig,
@@ -98,8 +81,11 @@ async function start(
   undo: Undo[],
 ): Promise<Parts> {
   const ofDirectories = undo.length
-  const directories = await openDirectories(io, config.current, undo)
-  const metadata = await openMetadata(io, directories, options.store, undo)
+  const found = await openDirectories(io, config.current, undo)
+  const { open: directories, unusable } = found
+  const ended = Promise.withResolvers<Error | undefined>()
+  const onFatal = (error: Error) => ended.resolve(error)
+  const metadata = await openMetadata(io, config.current, found, options.store, onFatal, undo)
   const { store, image, feed, transactor } = metadata
   await checkCluster(
     store,
@@ -111,13 +97,12 @@ async function start(
     ...directories.map(directory => directory.settle(config.current.log)),
   ])
 
-  const ended = Promise.withResolvers<Error | undefined>()
   const listeners: BoundListener[] = []
-  const onFatal = (error: Error) => ended.resolve(error)
   const membership = makeMembership(io, config, directories, metadata, listeners, onFatal)
   undo.push(() => membership.close())
   const replicas = new Replicas(io, image, membership, transactor, {
     directories,
+    unusable,
     logConfig: overrides => logConfig(overrides, config.current),
     retentionCheckMs: config.current.retentionCheckIntervalMs,
     cleaner: () => config.current.cleaner,
@@ -212,11 +197,15 @@ interface Metadata {
 
 async function openMetadata(
   io: Io,
-  directories: readonly LogDirectory[],
+  config: BrokerConfig,
+  directories: DataDirectories,
   givenStore: MetadataStore | undefined,
+  onFailed: (error: Error) => void,
   undo: Undo[],
 ): Promise<Metadata> {
-  const store = givenStore ?? (await openLocalStore(io, directories[0]!.path))
+  const ownStore = async () =>
+    openLocalStore(io, await metadataDirectory(io, config, directories, undo), onFailed)
+  const store = givenStore ?? (await ownStore())
   if (givenStore === undefined) undo.push(() => store.close())
   const image = new Image(io.report)
   const feed = new ImageFeed(io, store, image)
@@ -253,8 +242,7 @@ function makeMembership(
       return registered(config.current, listeners)
     },
     async onRegistered(identity) {
-      const online = directories.filter(({ offline }) => offline === undefined)
-      await Promise.all(online.map(each => each.begin({ ...identity, directoryIds })))
+      await beginSessions(directories, { ...identity, directoryIds })
     },
     onFatal,
   })

@@ -131,8 +131,12 @@ test('node.id and broker.id must agree', () => {
   assert.match(parse({ 'broker.id': '4', 'node.id': '5' }).errors[0]!, /differ/)
 })
 
-test('one data directory is wanted, no more', () => {
-  assert.match(parse({ 'log.dirs': '/a,/b' }).errors[0]!, /one data directory/)
+test('data directories are several, each named once', () => {
+  assert.deepEqual(config({ 'log.dirs': '/a, /b' }).dataDirectories, ['/a', '/b'])
+  assert.match(parse({ 'log.dirs': '/a,/b,/a' }).errors[0]!, /names \/a twice/)
+  assert.match(parse({ 'log.dirs': '/a,,/b' }).errors[0]!, /separated by commas/)
+  assert.equal(config({}).metadataDirectory, undefined)
+  assert.equal(config({ 'metadata.log.dir': '/m' }).metadataDirectory, '/m')
   assert.deepEqual(config({ 'log.dir': '/a', 'log.dirs': '/b' }).dataDirectories, ['/b'])
 })
 

@@ -21,8 +21,10 @@ export interface BrokerConfig {
   readonly listeners: readonly Listener[]
   /** By listener name; one without an entry is told the address by which each client came. */
   readonly advertised: ReadonlyMap<string, { readonly host: string; readonly port: number }>
-  /** log.dirs, else log.dir. Never empty. */
+  /** log.dirs, else log.dir. Never empty, none twice. */
   readonly dataDirectories: readonly string[]
+  /** metadata.log.dir; undefined: one of the data directories. */
+  readonly metadataDirectory: string | undefined
   readonly sessionTimeoutMs: number
   readonly autoCreateTopics: boolean
   readonly deleteTopics: boolean
@@ -117,6 +119,7 @@ export function brokerConfig(sources: ConfigSources): BrokerConfig {
     listeners,
     advertised: parseAdvertised(values.optional('advertised.listeners') as string[], listeners),
     dataDirectories: dataDirectories(values),
+    metadataDirectory: (values.optional('metadata.log.dir') as string | null) || undefined,
     sessionTimeoutMs: values.number('broker.session.timeout.ms'),
     autoCreateTopics: values.boolean('auto.create.topics.enable'),
     deleteTopics: values.boolean('delete.topic.enable'),
@@ -329,9 +332,11 @@ function nodeId(values: Values): number {
 function dataDirectories(values: Values): readonly string[] {
   const listed = values.optional('log.dirs') as readonly string[] | null
   const directories = listed === null || listed.length === 0 ? values.list('log.dir') : listed
-  if (directories.length !== 1 || directories[0] === '') {
-    throw new ConfigError('log.dirs must name one data directory: several are not served yet')
+  if (directories.length === 0 || directories.includes('')) {
+    throw new ConfigError('log.dirs must name data directories, separated by commas')
   }
+  const twice = directories.find((path, index) => directories.indexOf(path) !== index)
+  if (twice !== undefined) throw new ConfigError(`log.dirs names ${twice} twice: say it once`)
   return directories
 }
 

@@ -152,8 +152,23 @@ export const brokerKeys: ReadonlyMap<string, ConfigKey> = table(
       'What becomes of old records: delete them by retention, compact to the newest of each key, or both.',
       'dynamic',
     ],
-    ['log.dir', 'LIST', 'ottla-data', any, 'HIGH', 'The data directory, if log.dirs is not given.'],
-    ['log.dirs', 'LIST', null, any, 'HIGH', 'The data directory; one so far.'],
+    ['log.dir', 'LIST', 'ottla-data', any, 'HIGH', 'Data directories, if log.dirs is not given.'],
+    [
+      'log.dirs',
+      'LIST',
+      null,
+      any,
+      'HIGH',
+      'Data directories: a new partition goes where the fewest are, and one that fails takes its own partitions offline.',
+    ],
+    [
+      'metadata.log.dir',
+      'STRING',
+      null,
+      any,
+      'HIGH',
+      'Where the metadata store lies; by default in the data directory that has it, else in the first.',
+    ],
     [
       'log.flush.interval.messages',
       'LONG',
@@ -622,7 +637,7 @@ export const brokerKeys: ReadonlyMap<string, ConfigKey> = table(
   section(
     'refused',
     [['cordoned.log.dirs', 'LIST', '', any, 'MEDIUM']],
-    'There is one data directory: new partitions would be placed in it all the same.',
+    'New partitions would be placed in it all the same.',
   ),
   section(
     'refused',
@@ -1034,7 +1049,6 @@ export const brokerKeys: ReadonlyMap<string, ConfigKey> = table(
       ['controller.socket.timeout.ms', 'INT', '30000', any, 'MEDIUM'],
       ['early.start.listeners', 'LIST', null, any, 'HIGH'],
       ['initial.broker.registration.timeout.ms', 'INT', '60000', any, 'MEDIUM'],
-      ['metadata.log.dir', 'STRING', null, any, 'HIGH'],
       ['metadata.log.max.record.bytes.between.snapshots', 'LONG', '20971520', range(1), 'HIGH'],
       ['metadata.log.max.snapshot.interval.ms', 'LONG', '3600000', range(0), 'HIGH'],
       ['metadata.log.segment.bytes', 'INT', '1073741824', range(8388608), 'HIGH'],

@@ -41,6 +41,9 @@ import {
 import { leaseId, type Step, StoreModel } from './store-model.ts'
 import { StoreWatches } from './store-watches.ts'
 
+/** The file that a directory with a store has. */
+export const localStoreName = 'ottla-metadata.log'
+
 /** A log longer than this becomes a snapshot. */
 const snapshotAfterBytes = 4 * 1024 * 1024
 
@@ -57,12 +60,17 @@ export class StoreDamagedError extends Error {
 
 /**
  * Opens or creates the store in `directory`, in the files `ottla-metadata.log` and
- * `ottla-metadata.snapshot`. The caller holds the lock of the directory. Throws StoreDamagedError.
+ * `ottla-metadata.snapshot`. The caller holds the lock of the directory. `onFailed` is called when a
+ * write failed: the store is of no use any more. Throws StoreDamagedError.
  */
-export async function openLocalStore(io: Io, directory: string): Promise<MetadataStore> {
+export async function openLocalStore(
+  io: Io,
+  directory: string,
+  onFailed: (error: Error) => void = () => {},
+): Promise<MetadataStore> {
   await makeDurableDirectory(io, directory)
   const paths: Paths = {
-    log: `${directory}/ottla-metadata.log`,
+    log: `${directory}/${localStoreName}`,
     snapshot: `${directory}/ottla-metadata.snapshot`,
   }
   const model = new StoreModel()
@@ -70,7 +78,7 @@ export async function openLocalStore(io: Io, directory: string): Promise<Metadat
   const file = await io.disk.open(paths.log, { create: true })
   await io.disk.syncDirectory(directory)
   const { sequence, end } = await replayLog(io, paths, model, covered, file)
-  return new LocalStore(io, paths, model, file, sequence, end)
+  return new LocalStore(io, paths, model, file, sequence, end, onFailed)
 }
 
 async function makeDurableDirectory(io: Io, directory: string): Promise<void> {
@@ -187,6 +195,7 @@ class LocalStore implements MetadataStore {
   #flushing: Promise<void> | undefined
   #expiry: { readonly timer: Timer; readonly atMs: number } | undefined
   #failure: StoreUnavailableError | undefined
+  readonly #onFailed: (error: Error) => void
 
   constructor(
     io: Io,
@@ -195,6 +204,7 @@ class LocalStore implements MetadataStore {
     file: DiskFile,
     sequence: bigint,
     end: number,
+    onFailed: (error: Error) => void,
   ) {
     this.#io = io
     this.#paths = paths
@@ -202,6 +212,7 @@ class LocalStore implements MetadataStore {
     this.#file = file
     this.#sequence = sequence
     this.#end = end
+    this.#onFailed = onFailed
     this.#watches = new StoreWatches(model, deliver => queueMicrotask(deliver))
     this.#armExpiry()
   }
@@ -327,6 +338,7 @@ class LocalStore implements MetadataStore {
     this.#expiry?.timer.cancel()
     for (const flush of [...flushes, ...this.#waiting.splice(0)]) flush.settle(failure)
     this.#watches.break(failure)
+    this.#onFailed(failure)
   }
 
   /** One timer, for the lease that ends first; a lease that was kept alive only makes it look again. */

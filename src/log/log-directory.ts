@@ -149,7 +149,7 @@ export class LogDirectory {
       indexes: new IndexCache(options.indexCacheBytes ?? 32 * 1024 * 1024),
       tails: new TailCache(options.tailCacheBytes ?? 64 * 1024 * 1024),
       producerIdExpirationMs: options.producerIdExpirationMs ?? 86_400_000,
-      fail: error => this.#fail(error),
+      fail: error => this.takeOffline(error),
       markLossy: () => this.#changeSession({ lossy: true }),
       loosenPolicy: () => this.#loosenPolicy(),
       removeLater: (paths, delayMs) => this.#removeLater(paths, delayMs),
@@ -400,7 +400,7 @@ export class LogDirectory {
       await this.#io.disk.rename(`${this.path}/${name}`, retired)
       await this.#io.disk.syncDirectory(this.path)
     } catch (error) {
-      this.#fail(error as Error)
+      this.takeOffline(error as Error)
       throw new KafkaError('KAFKA_STORAGE_ERROR', (error as Error).message)
     }
     return retired
@@ -446,7 +446,7 @@ export class LogDirectory {
   /** Old checkpoints are no harm: the next start reads more. A full disk is no reason to stop. */
   #checkpointFailed(error: Error): void {
     this.#io.report.warn({ directory: this.path }, `checkpoint not written: ${error.message}`)
-    if (!(error instanceof DiskError && error.code === 'ENOSPC')) this.#fail(error)
+    if (!(error instanceof DiskError && error.code === 'ENOSPC')) this.takeOffline(error)
   }
 
   /** A pass of compaction came to its end: notes to where, for the next start. */
@@ -519,7 +519,8 @@ export class LogDirectory {
     await this.#changeSession({ clean: true })
   }
 
-  #fail(error: Error): void {
+  /** The disk failed: for good, until the next start. */
+  takeOffline(error: Error): void {
     if (this.#offline !== undefined) return
     this.#offline = error
     this.#isLossless = false

@@ -36,6 +36,8 @@ const removalPatienceMs = 10_000
 /** Where the logs lie, and what they obey. */
 export interface ReplicasOptions {
   readonly directories: readonly LogDirectory[]
+  /** Directories that could not be opened: folders that are missing may lie there. */
+  readonly unusable?: readonly UnusableDirectory[]
   /** What a log obeys whose topic has these overrides. */
   logConfig(overrides: ReadonlyMap<string, string>): LogConfig
   /** log.retention.check.interval.ms */
@@ -44,6 +46,20 @@ export interface ReplicasOptions {
   cleaner(): CleanerConfig
   /** No log directory is left, and the partitions were left as far as that could be said. */
   onLastOffline(error: Error): void
+}
+
+/** A data directory that a start could not open. */
+export interface UnusableDirectory {
+  readonly path: string
+  readonly error: Error
+}
+
+/** A data directory, as it is now, and what it holds. */
+export interface LogDir {
+  readonly path: string
+  /** Why nothing in it is in use. */
+  readonly offline: Error | undefined
+  readonly partitions: readonly Partition[]
 }
 
 interface Hosted {
@@ -75,6 +91,8 @@ export class Replicas {
   readonly #counts = new Map<LogDirectory, number>()
   /** Folders that could not be opened. */
   readonly #failed = new Set<string>()
+  /** `<topic id>/<n>` of those that must lie in a directory that could not be opened. */
+  readonly #absent = new Set<string>()
   readonly #cancels: (() => void)[] = []
   readonly #followers = new Set<(partition: Partition) => void>()
   #cleaner: Cleaner | undefined
@@ -101,6 +119,7 @@ export class Replicas {
       directory.onOffline = error => this.#onOffline(directory, error)
       for (const folder of directory.folders()) this.#sort(directory, folder)
     }
+    this.#noteAbsent()
     this.#cancels.push(this.#image.subscribe(change => this.#onChange(change)))
     this.#cancels.push(this.#membership.subscribe(() => this.#followAll()))
     this.#followAll()
@@ -171,13 +190,18 @@ export class Replicas {
     for (const { partition } of this.#all()) yield partition
   }
 
-  logDirs(): { directory: LogDirectory; partitions: Partition[] }[] {
-    return this.#options.directories.map(directory => ({
-      directory,
+  /** Those that could not be opened come last. */
+  logDirs(): LogDir[] {
+    const { directories, unusable = [] } = this.#options
+    const open = directories.map(directory => ({
+      path: directory.path,
+      offline: directory.offline,
       partitions: [...this.#all()]
         .filter(hosted => hosted.directory === directory)
         .map(({ partition }) => partition),
     }))
+    const others = unusable.map(({ path, error }) => ({ path, offline: error, partitions: [] }))
+    return [...open, ...others]
   }
 
   /** Resolves when the image's topic is open, and led, here; or its folders are renamed away. */
@@ -239,6 +263,27 @@ export class Replicas {
     })
   }
 
+  /** A partition that should be here and is not must not begin anew, empty: it is somewhere. */
+  #noteAbsent(): void {
+    const { unusable = [] } = this.#options
+    if (unusable.length === 0) return
+    let count = 0
+    for (const { topicId, name, partitions } of this.#image.topics()) {
+      for (const [index, state] of partitions.entries()) {
+        const folder = folderName(name, index)
+        if (!this.#isReplica(state) || this.#found.has(folder)) continue
+        this.#absent.add(`${topicId}/${index}`)
+        this.#failed.add(folder)
+        count++
+      }
+    }
+    const paths = unusable.map(({ path }) => path).join(', ')
+    this.#io.report.error(
+      { partitions: count },
+      `${paths} cannot be used: ${count} partitions that lie there are offline until a start that finds them`,
+    )
+  }
+
   #onChange({ topics, configs }: ImageChange): void {
     // A topic that came anew takes the folders of the one that went, which the image names first.
     for (const topicId of topics) this.#follow(topicId)
@@ -267,6 +312,7 @@ export class Replicas {
     const self = this.#self()
     const count = Math.max(topic?.partitions.length ?? 0, hosted.length)
     for (let index = 0; index < count; index++) {
+      if (this.#absent.has(`${topicId}/${index}`)) continue
       const here = hosted[index]
       const state = topic?.partitions[index]
       const isWanted = this.#isReplica(state)

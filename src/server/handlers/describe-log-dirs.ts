@@ -16,19 +16,20 @@ export async function describeLogDirs(
   request: DescribeLogDirsRequest,
 ): Promise<DescribeLogDirsResponse> {
   const isWanted = wantedPartitions(request)
-  const results = ctx.domain.replicas.logDirs().map(async ({ directory, partitions }) => {
-    const logDir = directory.path
-    const topics = sizes(partitions.filter(isWanted))
-    const failed = { errorCode: codeOf('KAFKA_STORAGE_ERROR'), logDir, topics: [] }
-    if (directory.offline !== undefined) return failed
-    try {
-      const { totalBytes, availableBytes } = await ctx.io.disk.space(logDir)
-      return { errorCode: 0, logDir, topics, totalBytes, usableBytes: availableBytes }
-    } catch (error) {
-      if (error instanceof DiskError) return failed
-      throw error
-    }
-  })
+  const results = ctx.domain.replicas
+    .logDirs()
+    .map(async ({ path: logDir, offline, partitions }) => {
+      const topics = sizes(partitions.filter(isWanted))
+      const failed = { errorCode: codeOf('KAFKA_STORAGE_ERROR'), logDir, topics: [] }
+      if (offline !== undefined) return failed
+      try {
+        const { totalBytes, availableBytes } = await ctx.io.disk.space(logDir)
+        return { errorCode: 0, logDir, topics, totalBytes, usableBytes: availableBytes }
+      } catch (error) {
+        if (error instanceof DiskError) return failed
+        throw error
+      }
+    })
   return { errorCode: 0, results: await Promise.all(results) }
 }
 

@@ -1,0 +1,206 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Cluster } from '../client/cluster.ts'
+import { createTopics } from '../client/topics.ts'
+import {
+  describeLogDirsRequest,
+  describeLogDirsResponse,
+} from '../protocol/messages/describe-log-dirs.ts'
+import { batches } from '../protocol/records/batch.ts'
+import { buildBatch } from '../protocol/records/build.ts'
+import { recordsOf } from '../protocol/records/records.ts'
+import { simulated, type World } from '../sim/world.ts'
+import { Broker } from './broker.ts'
+
+const host = 'broker'
+const port = 9092
+const topic = 'orders'
+
+/** Lines of report that brokers of a test wrote. */
+type Lines = string[]
+
+function start(
+  world: World,
+  more: Record<string, string> = {},
+  lines: Lines = [],
+): Promise<Broker> {
+  const line = (_: unknown, message: string) => void lines.push(message)
+  const report = { info: line, warn: line, error: line }
+  const properties = {
+    listeners: `PLAINTEXT://${host}:${port}`,
+    'log.dirs': '/a,/b',
+    'offsets.topic.num.partitions': '1',
+    ...more,
+  }
+  return Broker.start({ io: { ...world.io(host), report }, properties })
+}
+
+function client(world: World, timeoutMs = 2000): Cluster {
+  return new Cluster(world.io('client'), { bootstrap: [{ host, port }], timeoutMs })
+}
+
+async function produce(cluster: Cluster, partition: number, value: string): Promise<number> {
+  const records = buildBatch({}, [{ value, timestamp: 1_767_225_600_000 }])
+  const [result] = await cluster.produce([{ topic, partition, records }], { acks: -1 })
+  if (result === undefined || result instanceof Error) throw result
+  return result.baseOffset
+}
+
+async function consume(cluster: Cluster, partition: number): Promise<string[]> {
+  const [result] = await cluster.fetch([{ topic, partition, offset: 0 }], { maxWaitMs: 0 })
+  if (result === undefined || result instanceof Error) throw result
+  return [...batches(result.records)].flatMap(batch =>
+    [...recordsOf(batch, 1_000_000)].map(record => Buffer.from(record.value!).toString()),
+  )
+}
+
+async function logDirs(cluster: Cluster) {
+  const answer = await cluster.callBroker(
+    1,
+    describeLogDirsRequest,
+    describeLogDirsResponse,
+    { topics: [{ topic, partitions: [0, 1, 2, 3] }] },
+    ({ errorCode }) => errorCode,
+  )
+  return answer.results.map(({ logDir, errorCode, topics }) => ({
+    logDir,
+    errorCode,
+    partitions: topics.flatMap(({ partitions }) => partitions.map(each => each.partitionIndex)),
+  }))
+}
+
+/** A broker that was stopped in order, with a record in each of four partitions. */
+async function filled(world: World): Promise<void> {
+  const broker = await start(world)
+  const cluster = client(world)
+  await createTopics(cluster, [{ name: topic, partitions: 4 }])
+  for (const partition of [0, 1, 2, 3]) await produce(cluster, partition, `v${partition}`)
+  const dirs = await logDirs(cluster)
+  assert.deepEqual(
+    dirs.map(({ logDir, errorCode, partitions }) => [logDir, errorCode, partitions.length]),
+    [
+      ['/a', 0, 2],
+      ['/b', 0, 2],
+    ],
+  )
+  cluster.close()
+  await broker.close()
+}
+
+function failAll(world: World, directory: string): void {
+  world.disk(host).fault = (_, path) => (path.startsWith(directory) ? 'EIO' : undefined)
+}
+
+test('partitions are spread over the directories, and are there after a restart', () =>
+  simulated().run(async world => {
+    await filled(world)
+    const broker = await start(world)
+    assert.deepEqual(broker.dataDirectories, ['/a', '/b'])
+    const cluster = client(world)
+    for (const partition of [0, 1, 2, 3]) {
+      assert.deepEqual(await consume(cluster, partition), [`v${partition}`])
+    }
+    await broker.close()
+  }))
+
+test('a start without one of its directories serves the rest; with it all is there again', () =>
+  simulated().run(async world => {
+    await filled(world)
+    failAll(world, '/b')
+    const lines: Lines = []
+    const broker = await start(world, {}, lines)
+    const cluster = client(world)
+    const [a, b] = await logDirs(cluster)
+    assert.deepEqual(b, { logDir: '/b', errorCode: 56, partitions: [] })
+    const lost = [0, 1, 2, 3].filter(partition => !a!.partitions.includes(partition))
+    for (const partition of a!.partitions) assert.equal(await produce(cluster, partition, 'w'), 1)
+    for (const partition of lost) await assert.rejects(produce(cluster, partition, 'w'))
+    assert.ok(!world.disk(host).paths().includes(`/a/${topic}-${lost[0]}/partition.metadata`))
+    // What comes new goes where there is room.
+    await createTopics(cluster, [{ name: 'new', partitions: 2 }])
+    assert.ok(world.disk(host).paths().includes('/a/new-1/partition.metadata'))
+    const told = lines.filter(line => /^\/b cannot be used: 2 partitions that lie/.test(line))
+    assert.equal(told.length, 1)
+    cluster.close()
+    await broker.close()
+
+    world.disk(host).fault = undefined
+    const whole = await start(world)
+    const again = client(world)
+    for (const partition of a!.partitions) {
+      assert.deepEqual(await consume(again, partition), [`v${partition}`, 'w'])
+    }
+    for (const partition of lost) {
+      assert.deepEqual(await consume(again, partition), [`v${partition}`])
+      assert.equal(await produce(again, partition, 'w'), 1)
+    }
+    await whole.close()
+  }))
+
+test('a directory that fails while the broker runs takes its partitions offline, no others', () =>
+  simulated().run(async world => {
+    await filled(world)
+    const broker = await start(world)
+    const cluster = client(world)
+    const before = await logDirs(cluster)
+    failAll(world, '/b')
+    const [lost] = before[1]!.partitions
+    await assert.rejects(produce(cluster, lost!, 'x'))
+    for (const partition of before[0]!.partitions) {
+      assert.equal(await produce(cluster, partition, 'x'), 1)
+    }
+    await world.sleep(30_000)
+    assert.deepEqual((await logDirs(cluster))[1], { logDir: '/b', errorCode: 56, partitions: [] })
+    await assert.rejects(consume(cluster, lost!))
+    world.disk(host).fault = undefined
+    await broker.close()
+    assert.equal(await broker.ended, undefined)
+  }))
+
+test('the directory of the metadata store is one that the broker cannot do without', () =>
+  simulated().run(async world => {
+    await filled(world)
+    const broker = await start(world)
+    failAll(world, '/a')
+    const cluster = client(world)
+    await createTopics(cluster, [{ name: 'new' }]).catch(() => {})
+    assert.match((await broker.ended)!.message, /metadata store cannot write/)
+    world.kill(host)
+    failAll(world, '/a')
+    await assert.rejects(start(world), {
+      name: 'ConfigError',
+      message: /has the metadata store, so it lies in \/a/,
+    })
+  }))
+
+test('the metadata store may have a directory of its own, and is found when log.dirs changes', () =>
+  simulated().run(async world => {
+    const first = await start(world, { 'metadata.log.dir': '/meta', 'log.dirs': '/a' })
+    const { clusterId } = first
+    assert.ok(world.disk(host).paths().includes('/meta/ottla-metadata.log'))
+    await assert.rejects(world.start(host).disk.lock('/meta'), { name: 'DirectoryLockedError' })
+    await first.close()
+    await world.io(host).disk.rename('/meta/ottla-metadata.log', '/a/ottla-metadata.log')
+    await world.io(host).disk.remove('/meta')
+    const second = await start(world, { 'log.dirs': '/new,/a' })
+    assert.equal(second.clusterId, clusterId)
+    await second.close()
+  }))
+
+test('a partition that lies in two directories is refused, and both copies stay', () =>
+  simulated().run(async world => {
+    await filled(world)
+    const { disk } = world.io(host)
+    const inA = world.disk(host).paths().includes(`/a/${topic}-0/partition.metadata`)
+    const [from, to] = inA ? ['/a', '/b'] : ['/b', '/a']
+    const path = `${topic}-0/partition.metadata`
+    await disk.makeDirectory(`${to}/${topic}-0`)
+    await disk.replaceFile(`${to}/${path}`, world.disk(host).content(`${from}/${path}`)!)
+    await assert.rejects(start(world), {
+      name: 'ConfigError',
+      message: /partition orders-0 lies in \/a and in \/b: keep the copy that is complete/,
+    })
+    for (const place of ['/a', '/b']) {
+      assert.ok(world.disk(host).paths().includes(`${place}/${path}`))
+    }
+  }))

@@ -1,0 +1,153 @@
+/**
+ * The data directories of a start: those of log.dirs, and the one of the metadata store.
+ *
+ * A directory that the disk does not give is left out when there are others: what lies in it is
+ * offline. All else that is wrong with one is refused, for it is somebody's mistake to correct.
+ */
+import type { BrokerConfig } from '../config/broker-config.ts'
+import { ConfigError } from '../config/key.ts'
+import { DiskError, type Io } from '../io/io.ts'
+import { localStoreName } from '../io/local-store.ts'
+import { LogDirectory, type SessionIdentity } from '../log/log-directory.ts'
+import type { UnusableDirectory } from '../replica/replicas.ts'
+
+type Undo = () => Promise<void> | void
+
+/** What was opened, and what was not. */
+export interface DataDirectories {
+  /** At least one. */
+  readonly open: readonly LogDirectory[]
+  readonly unusable: readonly UnusableDirectory[]
+}
+
+/**
+ * Takes the locks of the data directories. Throws ConfigError, DirectoryLockedError, and DiskError
+ * when none can be used.
+ */
+export async function openDirectories(
+  io: Io,
+  config: BrokerConfig,
+  undo: Undo[],
+): Promise<DataDirectories> {
+  const { dataDirectories, producerIdExpirationMs } = config
+  const open: LogDirectory[] = []
+  const unusable: UnusableDirectory[] = []
+  undo.push(async () => {
+    for (const directory of open) await directory.close([])
+  })
+  for (const path of dataDirectories) {
+    try {
+      open.push(await LogDirectory.open(io, path, { producerIdExpirationMs }))
+    } catch (error) {
+      // EINVAL is said of a file that a person has to correct.
+      if (!(error instanceof DiskError) || error.code === 'EINVAL') throw error
+      if (dataDirectories.length === 1) throw error
+      unusable.push({ path, error })
+      io.report.error({ directory: path }, `data directory cannot be used: ${error.message}`)
+    }
+  }
+  if (open.length === 0) throw unusable[0]!.error
+  refuseOthers(open, config.nodeId)
+  refuseTwice(open)
+  warnOfMissing(io, open, unusable)
+  return { open, unusable }
+}
+
+function refuseOthers(directories: readonly LogDirectory[], nodeId: number): void {
+  for (const { path, brokerId } of directories) {
+    if (brokerId === undefined || brokerId === nodeId) continue
+    throw new ConfigError(
+      `data directory ${path} belongs to broker ${brokerId}, and node.id is ${nodeId}: set node.id=${brokerId}, or give this broker another directory`,
+    )
+  }
+}
+
+/** Which of two copies is the partition, nobody can know: one may lack what the other has. */
+function refuseTwice(directories: readonly LogDirectory[]): void {
+  const places = new Map<string, string>()
+  for (const directory of directories) {
+    const { path } = directory
+    for (const { name, topicId, partition } of directory.folders()) {
+      if (topicId === undefined) continue
+      const key = `${topicId}/${partition}`
+      const other = places.get(key)
+      places.set(key, path)
+      if (other === undefined) continue
+      throw new ConfigError(
+        `partition ${name} lies in ${other} and in ${path}: keep the copy that is complete ('ottla log verify' tells where each ends), and move the other folder out of the data directory`,
+      )
+    }
+  }
+}
+
+/** An empty folder where a disk is not mounted looks like a new directory. */
+function warnOfMissing(
+  io: Io,
+  open: readonly LogDirectory[],
+  unusable: readonly UnusableDirectory[],
+): void {
+  if (unusable.length > 0) return
+  const present = new Set(open.map(({ directoryId }) => directoryId))
+  const before = new Set(open.flatMap(({ previousDirectoryIds }) => previousDirectoryIds))
+  for (const id of before) {
+    if (present.has(id)) continue
+    io.report.warn(
+      { directoryId: id },
+      'a data directory of the last run is missing: is its disk mounted, and does log.dirs name it?',
+    )
+  }
+}
+
+/** Notes the registration in all that are online; one that cannot be written goes offline. */
+export async function beginSessions(
+  directories: readonly LogDirectory[],
+  identity: SessionIdentity,
+): Promise<void> {
+  const online = directories.filter(({ offline }) => offline === undefined)
+  await Promise.all(
+    online.map(directory =>
+      directory.begin(identity).catch(error => directory.takeOffline(error as Error)),
+    ),
+  )
+  const last = online.at(-1)?.offline
+  if (last !== undefined && online.every(({ offline }) => offline !== undefined)) throw last
+}
+
+/**
+ * Where the metadata store lies: metadata.log.dir, else the directory that has one, else the first.
+ * Its lock is held when this answers. Throws ConfigError, DirectoryLockedError, DiskError.
+ */
+export async function metadataDirectory(
+  io: Io,
+  config: BrokerConfig,
+  { open, unusable }: DataDirectories,
+  undo: Undo[],
+): Promise<string> {
+  const wanted = config.metadataDirectory
+  const lost = unusable.find(({ path }) => path === wanted)
+  if (lost !== undefined) throw lost.error
+  if (wanted !== undefined) {
+    if (open.some(({ path }) => path === wanted)) return wanted
+    await io.disk.makeDirectory(wanted)
+    const lock = await io.disk.lock(wanted)
+    undo.push(() => lock.release())
+    return wanted
+  }
+  const having: string[] = []
+  for (const { path } of open) {
+    if ((await io.disk.stat(`${path}/${localStoreName}`)) !== undefined) having.push(path)
+  }
+  if (having.length > 1) {
+    throw new ConfigError(
+      `${having.join(' and ')} each have a metadata store: say with metadata.log.dir which one it is`,
+    )
+  }
+  if (having.length === 0 && unusable.length > 0) {
+    const { path, error } = unusable[0]!
+    throw new ConfigError(
+      `no data directory that can be used has the metadata store, so it lies in ${path}: ${error.message}`,
+      { cause: error },
+    )
+  }
+  return having[0] ?? open[0]!.path
+}
