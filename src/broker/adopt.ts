@@ -335,9 +335,8 @@ async function write(
   // What an adoption left that was cut short.
   if (known === undefined) await store.txn([], [{ delete: { prefix: everything } }])
   const added: Topic[] = []
-  for (const topic of topics) {
-    if (await addTopic(store, topic, brokerId)) added.push(topic)
-  }
+  for (const topic of topics) if (await isNew(store, topic)) added.push(topic)
+  for (const topic of added) await addTopic(store, topic, brokerId)
   await raiseProducerIds(store, found.nextProducerId)
   if (known === undefined) {
     const value: ClusterValue = { clusterId, formatVersion: 1 }
@@ -346,15 +345,18 @@ async function write(
   return added
 }
 
-/** False when the store has it. The name comes last: without it there is no topic. */
-async function addTopic(store: MetadataStore, topic: Topic, brokerId: number): Promise<boolean> {
-  const { name, topicId, partitions: partitionCount, configs } = topic
+/** False when the store has it. */
+async function isNew(store: MetadataStore, { name, topicId }: Topic): Promise<boolean> {
   const entry = (await store.get({ key: keys.byName(name) })).entries[0]
-  if (entry !== undefined) {
-    const { topicId: other } = codecs.byName.decode(entry.value)
-    if (other === topicId) return false
-    throw new AdoptionRefused(`topic ${name} has the id ${other} here, and ${topicId} in Kafka`)
-  }
+  if (entry === undefined) return true
+  const { topicId: other } = codecs.byName.decode(entry.value)
+  if (other === topicId) return false
+  throw new AdoptionRefused(`topic ${name} has the id ${other} here, and ${topicId} in Kafka`)
+}
+
+/** The name comes last: without it there is no topic. */
+async function addTopic(store: MetadataStore, topic: Topic, brokerId: number): Promise<void> {
+  const { name, topicId, partitions: partitionCount, configs } = topic
   const ops: Op[] = topic.epochs.map((leaderEpoch, index) => ({
     put: keys.partition(topicId, index),
     value: codecs.partition.encode(partitionState(brokerId, leaderEpoch)),
@@ -369,7 +371,6 @@ async function addTopic(store: MetadataStore, topic: Topic, brokerId: number): P
   for (let at = 0; at < ops.length; at += maxPutsAtOnce) {
     await store.txn([], ops.slice(at, at + maxPutsAtOnce))
   }
-  return true
 }
 
 /** Nobody leads; the one replica is complete, as the session says that is written with it. */

@@ -9,6 +9,7 @@
 import { Broker } from '../broker/broker.ts'
 import { Cluster } from '../client/cluster.ts'
 import { createTopics } from '../client/topics.ts'
+import { verify } from '../log/verify.ts'
 import { type Attempt, check, type Seen } from './checker.ts'
 import { checkGroups, type GroupHistory } from './group-checker.ts'
 import { type GroupWorkload, joinUntilStopped, readCommitted } from './group-workload.ts'
@@ -81,7 +82,16 @@ async function scenario(world: World, seed: number): Promise<Outcome> {
   const final = await finalLogs(world, partitions)
   await readGroups(world, groups)
   await broker.close()
-  return verdict(world, seed, kind, crashes, workload, groups.history, final)
+  const outcome = verdict(world, seed, kind, crashes, workload, groups.history, final)
+  return { ...outcome, breaches: [...outcome.breaches, ...(await wrongFiles(world))] }
+}
+
+/** What a stopped broker leaves is sound to the last index entry. */
+async function wrongFiles(world: World): Promise<string[]> {
+  const { findings } = await verify(world.io(host).disk, '/data', { deep: true })
+  return findings
+    .filter(({ kind }) => kind !== 'note')
+    .map(({ kind, path, position = 0, what }) => `${kind}: ${path} at ${position}: ${what}`)
 }
 
 /** Segments of half a second, so that there is something to compact. */
