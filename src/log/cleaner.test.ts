@@ -157,6 +157,20 @@ test('a full disk is no failure: it is tried again', async () => {
   })
 })
 
+test('a rate that is raised is obeyed at once, by who waits for the old one too', async () => {
+  await simulated().run(async world => {
+    const io = world.io()
+    let rate = 1
+    const pace = new Pace(io.clock, () => rate)
+    const beganMs = io.clock.monotonicMs()
+    const moved = pace.moved(1_000_000, () => false)
+    await world.sleep(1000)
+    rate = 10_000_000
+    await moved
+    assert.ok(io.clock.monotonicMs() - beganMs < 1300)
+  })
+})
+
 test('a rate is kept, whoever moves the bytes', async () => {
   await simulated().run(async world => {
     const io = world.io()

@@ -10,17 +10,15 @@ import type { Clock } from '../io/io.ts'
  * event loop several times, and meets a slice in one of three.
  */
 const [sliceMs, pauseMs] = [1, 2]
-/** Longest wait for the rate at once, so that who is to end ends soon. */
+/** Longest wait for the rate at once, so that who is to end ends soon, and a new rate is soon obeyed. */
 const stepMs = 100
-
-/** How far bytes may be ahead of their rate. */
-const burstMs = 100
 
 export class Pace {
   readonly #clock: Clock
   readonly #bytesPerSecond: () => number
-  /** When all that was moved so far would be done at the rate. */
-  #paidMs = 0
+  /** Bytes moved that the rate does not cover yet, at `#atMs`. */
+  #ahead = 0
+  #atMs = 0
 
   constructor(clock: Clock, bytesPerSecond: () => number) {
     this.#clock = clock
@@ -44,13 +42,24 @@ export class Pace {
 
   /** So many bytes were read or written: waits until the rate allows more, or `isEnded`. */
   async moved(bytes: number, isEnded: () => boolean): Promise<void> {
-    const rate = this.#bytesPerSecond()
-    const nowMs = this.#clock.monotonicMs()
-    this.#paidMs = Math.max(this.#paidMs, nowMs - burstMs) + (bytes * 1000) / rate
-    for (let waitMs = this.#paidMs - nowMs; waitMs > 0 && !isEnded(); ) {
-      await this.#sleep(Math.min(waitMs, stepMs))
-      waitMs = this.#paidMs - this.#clock.monotonicMs()
+    this.#settle()
+    this.#ahead += bytes
+    while (this.#waitMs() >= 1 && !isEnded()) {
+      await this.#sleep(Math.min(this.#waitMs(), stepMs))
+      this.#settle()
     }
+  }
+
+  /** The rate may be another one by now. */
+  #settle(): void {
+    const nowMs = this.#clock.monotonicMs()
+    const covered = (this.#bytesPerSecond() * (nowMs - this.#atMs)) / 1000
+    this.#ahead = Math.max(0, this.#ahead - covered)
+    this.#atMs = nowMs
+  }
+
+  #waitMs(): number {
+    return (this.#ahead * 1000) / this.#bytesPerSecond()
   }
 
   #sleep(delayMs: number): Promise<void> {
