@@ -204,3 +204,29 @@ test('a partition that lies in two directories is refused, and both copies stay'
       assert.ok(world.disk(host).paths().includes(`${place}/${path}`))
     }
   }))
+
+test('producers are stopped before the disk is full; consumers go on, and all when there is room', () =>
+  simulated().run(async world => {
+    const lines: Lines = []
+    const broker = await start(world, { 'log.dir.min.free.bytes': '1000000' }, lines)
+    const cluster = client(world)
+    await createTopics(cluster, [{ name: topic, partitions: 1 }])
+    assert.equal(await produce(cluster, 0, 'a'), 0)
+    const disk = world.disk(host)
+    disk.capacityBytes = disk.usedBytes + 900_000
+    await world.sleep(1100)
+    await produce(cluster, 0, 'b') // Has the disk looked at.
+    await assert.rejects(produce(cluster, 0, 'c'), {
+      error: 'KAFKA_STORAGE_ERROR',
+      message: /the disk of \/[ab] is nearly full/,
+    })
+    assert.deepEqual(await consume(cluster, 0), ['a', 'b'])
+    await world.sleep(5000)
+    await assert.rejects(produce(cluster, 0, 'c'))
+    assert.equal(lines.filter(line => /producers are stopped/.test(line)).length, 1)
+    disk.capacityBytes += 900_000
+    await world.sleep(1100)
+    assert.equal(await produce(cluster, 0, 'c'), 2)
+    assert.equal(lines.filter(line => /producers go on/.test(line)).length, 1)
+    await broker.close()
+  }))

@@ -26,10 +26,11 @@ export interface DataDirectories {
  */
 export async function openDirectories(
   io: Io,
-  config: BrokerConfig,
+  config: () => BrokerConfig,
   undo: Undo[],
 ): Promise<DataDirectories> {
-  const { dataDirectories, producerIdExpirationMs } = config
+  const { dataDirectories, producerIdExpirationMs, nodeId } = config()
+  const minFreeBytes = () => config().minFreeBytes
   const open: LogDirectory[] = []
   const unusable: UnusableDirectory[] = []
   undo.push(async () => {
@@ -37,7 +38,7 @@ export async function openDirectories(
   })
   for (const path of dataDirectories) {
     try {
-      open.push(await LogDirectory.open(io, path, { producerIdExpirationMs }))
+      open.push(await LogDirectory.open(io, path, { producerIdExpirationMs, minFreeBytes }))
     } catch (error) {
       // EINVAL is said of a file that a person has to correct.
       if (!(error instanceof DiskError) || error.code === 'EINVAL') throw error
@@ -47,7 +48,7 @@ export async function openDirectories(
     }
   }
   if (open.length === 0) throw unusable[0]!.error
-  refuseOthers(open, config.nodeId)
+  refuseOthers(open, nodeId)
   refuseTwice(open)
   warnOfMissing(io, open, unusable)
   return { open, unusable }

@@ -81,7 +81,7 @@ async function start(
   undo: Undo[],
 ): Promise<Parts> {
   const ofDirectories = undo.length
-  const found = await openDirectories(io, config.current, undo)
+  const found = await openDirectories(io, () => config.current, undo)
   const { open: directories, unusable } = found
   const ended = Promise.withResolvers<Error | undefined>()
   const onFatal = (error: Error) => ended.resolve(error)

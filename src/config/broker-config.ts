@@ -25,6 +25,8 @@ export interface BrokerConfig {
   readonly dataDirectories: readonly string[]
   /** metadata.log.dir; undefined: one of the data directories. */
   readonly metadataDirectory: string | undefined
+  /** log.dir.min.free.bytes; −1: the default, 0: no bound. */
+  readonly minFreeBytes: number
   readonly sessionTimeoutMs: number
   readonly autoCreateTopics: boolean
   readonly deleteTopics: boolean
@@ -120,6 +122,7 @@ export function brokerConfig(sources: ConfigSources): BrokerConfig {
     advertised: parseAdvertised(values.optional('advertised.listeners') as string[], listeners),
     dataDirectories: dataDirectories(values),
     metadataDirectory: (values.optional('metadata.log.dir') as string | null) || undefined,
+    minFreeBytes: values.number('log.dir.min.free.bytes'),
     sessionTimeoutMs: values.number('broker.session.timeout.ms'),
     autoCreateTopics: values.boolean('auto.create.topics.enable'),
     deleteTopics: values.boolean('delete.topic.enable'),

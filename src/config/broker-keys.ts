@@ -162,6 +162,15 @@ export const brokerKeys: ReadonlyMap<string, ConfigKey> = table(
       'Data directories: a new partition goes where the fewest are, and one that fails takes its own partitions offline.',
     ],
     [
+      'log.dir.min.free.bytes',
+      'LONG',
+      '-1',
+      range(-1),
+      'MEDIUM',
+      'Producers are stopped (KAFKA_STORAGE_ERROR, which they retry) while less is free on the disk of a data directory, consumers and their commits go on; -1 is 2 % of the disk and 1 GiB at most, 0 no bound. A key of Ottla.',
+      'dynamic',
+    ],
+    [
       'metadata.log.dir',
       'STRING',
       null,

@@ -18,6 +18,7 @@ import {
   readSmallFile,
 } from './checkpoint-file.ts'
 import { type DirectoryFacts, lastRunOf, readDirectoryFacts } from './directory-facts.ts'
+import { DiskRoom } from './disk-room.ts'
 import {
   cleanShutdownName,
   compactionName,
@@ -57,6 +58,8 @@ export interface LogDirectoryOptions {
   readonly indexCacheBytes?: number
   /** 512 by default. */
   readonly maxOpenFiles?: number
+  /** log.dir.min.free.bytes, as it is now; 0, no bound, by default. */
+  minFreeBytes?(): number
 }
 
 export interface SessionIdentity {
@@ -148,6 +151,7 @@ export class LogDirectory {
       files: new OpenFiles(io.disk, options.maxOpenFiles ?? 512),
       indexes: new IndexCache(options.indexCacheBytes ?? 32 * 1024 * 1024),
       tails: new TailCache(options.tailCacheBytes ?? 64 * 1024 * 1024),
+      room: new DiskRoom(io, path, () => options.minFreeBytes?.() ?? 0),
       producerIdExpirationMs: options.producerIdExpirationMs ?? 86_400_000,
       fail: error => this.takeOffline(error),
       markLossy: () => this.#changeSession({ lossy: true }),
@@ -243,6 +247,7 @@ export class LogDirectory {
       allSync: logs.every(log => log.syncsEachWrite),
       lossy: this.#offline !== undefined,
     }
+    await this.#host.room.look()
     this.#hasBegun = true
     await this.#changeSession({})
   }

@@ -1,5 +1,6 @@
 /** What the logs of one data directory share, and what they need of it. */
 import type { Io } from '../io/io.ts'
+import type { DiskRoom } from './disk-room.ts'
 import type { IndexCache } from './index-file.ts'
 import type { OpenFiles } from './open-files.ts'
 import type { TailCache } from './tail-cache.ts'
@@ -12,6 +13,7 @@ export interface SharedStorage {
 }
 
 export interface LogHost extends SharedStorage {
+  readonly room: DiskRoom
   readonly producerIdExpirationMs: number
   /** The disk failed: everything in the directory goes offline. */
   fail(error: Error): void

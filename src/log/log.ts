@@ -178,6 +178,11 @@ export class Log {
     return this.#segments.reduce((sum, { size }) => sum + size, 0)
   }
 
+  /** Throws KAFKA_STORAGE_ERROR when so much more from a producer would leave too little room. */
+  refuseWithoutRoom(bytes: number): void {
+    this.#host.room.refuseUnlessEnough(bytes)
+  }
+
   get segmentCount(): number {
     return this.#segments.length
   }
@@ -236,6 +241,7 @@ export class Log {
       return { baseOffset, endOffset: lastOffset + 1, logAppendTimeMs, duplicate: true }
     }
     this.#rollIfNeeded(validated.bytes.length, validated.maxTimestamp, batches, nowMs)
+    this.#host.room.taken(validated.bytes.length)
     const baseOffset = this.logEndOffset
     for (const batch of batches) this.#queue(batch, leaderEpoch, nowMs)
     this.#writer ??= this.#write()

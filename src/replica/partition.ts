@@ -158,6 +158,14 @@ export class Partition {
   }
 
   /**
+   * For what producers send: the broker's own records have the rest of the disk. Throws
+   * KAFKA_STORAGE_ERROR when it is nearly full.
+   */
+  refuseWithoutRoom(bytes: number): void {
+    this.#log.refuseWithoutRoom(bytes)
+  }
+
+  /**
    * Gives the records their offsets, at once. Throws INVALID_REQUIRED_ACKS, KAFKA_STORAGE_ERROR,
    * NOT_LEADER_OR_FOLLOWER, NOT_ENOUGH_REPLICAS, and what the log finds wrong with the records.
    */

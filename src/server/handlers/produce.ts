@@ -56,6 +56,7 @@ async function appendPartition(
       throw new KafkaError('INVALID_TOPIC_EXCEPTION', `${topic.name} is the broker's own`)
     }
     const partition = ctx.leader(topic.name, index)
+    partition.refuseWithoutRoom(records.length)
     const appended = partition.append(records, request.acks)
     await partition.acknowledged(appended, request.acks, ctx.deadlineMs(request.timeoutMs))
     const { baseOffset, logAppendTimeMs } = appended
