@@ -297,6 +297,36 @@ test('who reads through the log while a pass changes it sees every offset once a
   }
 })
 
+test('retention and deletion at any moment of a pass find the log in order', async () => {
+  for (let seed = 1; seed <= 25; seed++) {
+    await simulated(seed).run(async world => {
+      const both = { cleanupDelete: true, retentionMs: 60_000, fileDeleteDelayMs: 10 }
+      const { io, log, directory } = await opened(world, both)
+      const random = world.random('test')
+      await fill(log, 60)
+      await log.flush()
+      const cleaning = log.compaction.clean(60, meansOf(io))
+      await world.sleep(random.below(40))
+      if (random.below(2) === 0) await log.advanceLogStart(random.below(50))
+      await log.enforceRetention(60, startMs + (random.below(2) === 0 ? 0 : 60_001))
+      await cleaning
+      const { logStartOffset } = log
+      const records = await recordsFrom(log)
+      for (const text of expected(60, 60)) {
+        assert.equal(records.includes(text), offsetOf(text) >= logStartOffset, text)
+      }
+      await directory.close([])
+      checkFiles(world.disk())
+      const again = await opened(world)
+      assert.deepEqual(await recordsFrom(again.log), records)
+      assert.deepEqual(
+        world.reported.filter(({ level }) => level === 'error'),
+        [],
+      )
+    })
+  }
+})
+
 for (const end of ['kill', 'powerLoss'] as const) {
   test(`after a ${end} at any operation of a pass each segment is the old one or the new one`, async () => {
     // Every third one: they are some five hundred.

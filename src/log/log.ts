@@ -610,8 +610,11 @@ export class Log {
       largestTimestampMs: segment.createdMs,
     }))
     for (const [index, segment] of segments.entries()) {
-      const largest = await segment.largest(this.#config.indexIntervalBytes)
-      if (largest !== undefined) facts[index]!.largestTimestampMs = largest.timestamp
+      // One that compaction replaces meanwhile is looked at the next time.
+      const largest = await segment.largest(this.#config.indexIntervalBytes).catch(error => {
+        if (!(error instanceof SegmentRetiredError)) throw error
+      })
+      if (largest) facts[index]!.largestTimestampMs = largest.timestamp
     }
     if (this.#closed !== undefined) return
     const bounds = { logStartOffset: this.logStartOffset, highWatermark }
