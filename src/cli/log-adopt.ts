@@ -3,8 +3,8 @@ import { resolve } from 'node:path'
 import { type Adoption, AdoptionRefused, adopt } from '../broker/adopt.ts'
 import { DiskError } from '../io/io.ts'
 import { nodeIo } from '../io/node.ts'
-import { whileLocked } from '../log/verify.ts'
 import { Failure, fileProblem } from './failure.ts'
+import { whileStopped } from './log-lock.ts'
 import { Progress, plural, print, printJson, table } from './output.ts'
 
 /** Throws Failure when it cannot be adopted. */
@@ -33,7 +33,7 @@ async function adoptLocked(
   const io = nodeIo()
   const [next, ...rest] = unlocked
   if (next !== undefined) {
-    return await whileLocked(io.disk, next, () => adoptLocked(directories, rest))
+    return await whileStopped(io.disk, next, () => adoptLocked(directories, rest))
   }
   const progress = new Progress()
   try {

@@ -77,7 +77,10 @@ test('what a broker holds, and what is no log, is refused', async context => {
   const lock = await nodeDisk().lock(data)
   context.after(() => lock.release())
   for (const path of [data, join(data, 'words-0')]) {
-    assert.match(verified(path, '--repair').stderr, /is in use by another broker.*: stop that one/)
+    assert.match(
+      verified(path, '--repair').stderr,
+      /is in use by another broker.*: stop that one first/,
+    )
   }
   const empty = mkdtempSync(join(tmpdir(), 'ottla-'))
   context.after(() => rmSync(empty, { recursive: true }))

@@ -9,9 +9,9 @@ import {
   type Verification,
   type VerifyOptions,
   verify,
-  whileLocked,
 } from '../log/verify.ts'
 import { Failure, fileProblem } from './failure.ts'
+import { whileStopped } from './log-lock.ts'
 import {
   bytesText,
   countText,
@@ -37,7 +37,7 @@ export async function verifyCommand(path: string, options: VerifyCommandOptions)
   const io = nodeIo()
   const directory = resolve(path)
   const root = await rootOf(io, directory, path)
-  const wrong = await whileLocked(io.disk, root, async () => {
+  const wrong = await whileStopped(io.disk, root, async () => {
     const found = await shown(io, directory, options)
     if (!options.repair || !found.findings.some(isWrong)) return found
     for (const line of await repair(io, directory)) {
