@@ -127,6 +127,25 @@ test('closing ends a pass that is under way, at once and without a trace', async
   })
 })
 
+test('a topic that is deleted while it is compacted is gone, and nobody complains', async () => {
+  for (const restMs of [0, 3, 10, 25]) {
+    await withLogs([60, 60], async (world, directory, logs) => {
+      const { cleaner, order } = cleanerOf(world, directory, logs, { backoffMs: 1 })
+      await world.sleep(5 + restMs)
+      await directory.deleteLog(logs[0]!)
+      await world.sleep(3000)
+      assert.deepEqual(order.slice(-1), [1])
+      const left = world
+        .disk()
+        .paths()
+        .filter(path => path.startsWith('/data/t-0'))
+      assert.deepEqual(left, [])
+      assert.deepEqual(world.reported, [])
+      await cleaner.close()
+    })
+  }
+})
+
 test('a damaged log is reported once and left alone; others go on', async () => {
   await withLogs([60, 60], async (world, directory, logs) => {
     world.disk().flip('/data/t-0/00000000000000000000.log', 100)

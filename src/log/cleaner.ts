@@ -96,10 +96,11 @@ export class Cleaner {
 
   #means() {
     const { threads, dedupeBufferBytes, loadFactor, bufferBytes } = this.#config()
+    const shares = Math.max(1, threads)
     return {
-      mapBytes: Math.max(minMapBytes, Math.floor(dedupeBufferBytes / threads)),
+      mapBytes: Math.max(minMapBytes, Math.floor(dedupeBufferBytes / shares)),
       loadFactor,
-      bufferBytes: Math.max(minBufferBytes, Math.floor(bufferBytes / threads)),
+      bufferBytes: Math.max(minBufferBytes, Math.floor(bufferBytes / shares)),
       pace: this.#pace,
     }
   }

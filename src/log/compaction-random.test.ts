@@ -340,8 +340,8 @@ function shown(batch: Batch) {
   }))
 }
 
-/** A reader may find that its offset was deleted or cut. */
+/** A reader may find that its offset was deleted or cut, or the log closed. */
 function refusedOnly(error: unknown): void {
   const { error: name } = error as { error?: string }
-  if (name !== 'OFFSET_OUT_OF_RANGE') throw error
+  if (name !== 'OFFSET_OUT_OF_RANGE' && name !== 'KAFKA_STORAGE_ERROR') throw error
 }
