@@ -10,6 +10,8 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { orThrow } from '../../src/client/admin/outcome.ts'
+import { Admin } from '../../src/client/admin.ts'
 import { Broker } from '../../src/index.ts'
 import { compare, factsOf, registered } from './facts.ts'
 
@@ -30,8 +32,22 @@ const all = readdirSync(programs)
 const files = new Map(all.map(name => [name, join(programs, `${name}.ts`)]))
 files.set('nestjs', join(import.meta.dirname, 'nestjs/dist/service.js'))
 const chosen = positionals.length > 0 ? positionals : [...files.keys()]
+if (values.bootstrap) await warmUp(bootstrap)
 let failed = 0
 let passed = 0
+
+/** A new cluster of Apache Kafka has no coordinators yet, for which kafkajs does not wait long enough. */
+async function warmUp(bootstrap: string): Promise<void> {
+  await using admin = new Admin({ bootstrap, requestTimeoutMs: 60_000 })
+  const topic = `warm-up-${Date.now()}`
+  orThrow(await admin.createTopics([topic]))
+  const offsets = [{ topic, partition: 0, offset: 0 }]
+  // Every partition of __consumer_offsets has to be there.
+  const groups = Array.from({ length: 50 }, (_, at) => `${topic}-${at}`)
+  for (const group of groups) orThrow(await admin.alterGroupOffsets(group, offsets))
+  orThrow(await admin.deleteGroups(groups))
+  orThrow(await admin.deleteTopics([topic]))
+}
 
 async function both(program: string): Promise<void> {
   try {

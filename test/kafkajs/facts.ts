@@ -37,7 +37,8 @@ export async function factsOf(
   )
   clearTimeout(timer)
   if (code !== 0) {
-    throw new Error(`it ended with ${code ?? signal}\n${said.slice(-2_000)}\n${complained}`)
+    const who = flags.length > 0 ? 'with ottla/kafkajs' : 'with kafkajs'
+    throw new Error(`${who} it ended with ${code ?? signal}\n${said.slice(-2_000)}\n${complained}`)
   }
   const lines = said.split('\n').filter(line => line !== '')
   const facts = lines.map(line => JSON.parse(line) as { fact: string; value?: unknown })

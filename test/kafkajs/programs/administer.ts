@@ -72,7 +72,7 @@ say(
   await failure(() => admin.fetchTopicMetadata({ topics: [named('none')] })),
 )
 await admin.createPartitions({ topicPartitions: [{ topic: a, count: 4 }] })
-await pause(500)
+await pause(1_500)
 say(
   'more partitions',
   (await admin.fetchTopicMetadata({ topics: [a] })).topics[0]!.partitions.length,
@@ -129,7 +129,7 @@ await admin.alterConfigs({
     },
   ],
 })
-await pause(1_500)
+await pause(3_000)
 say(
   'altered',
   configs(
@@ -187,7 +187,8 @@ await consumer.connect()
 await consumer.subscribe({ topic: a, fromBeginning: true })
 await consumer.run({ eachMessage: async () => ten.add() })
 await ten.done
-const groups = (await admin.describeGroups([groupId, named('no-group')])).groups
+const described = await admin.describeGroups([groupId, named('no-group')])
+const groups = described.groups.toSorted((x, y) => (x.groupId < y.groupId ? -1 : 1))
 say(
   'groups',
   groups.map(({ groupId: id, state, protocol, protocolType, members }) => ({
