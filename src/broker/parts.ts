@@ -106,6 +106,7 @@ async function start(
     logConfig: overrides => logConfig(overrides, config.current),
     retentionCheckMs: config.current.retentionCheckIntervalMs,
     cleaner: () => config.current.cleaner,
+    scrubber: () => config.current.scrubber,
     onLastOffline: onFatal,
   })
   const rules = configRules(() => config.current)

@@ -13,6 +13,7 @@ import type { GroupConfig } from './group-config.ts'
 import { ConfigError, type ConfigKey, type ConfigValue, defaultOf, parseValue } from './key.ts'
 import { type Listener, parseAdvertised, parseListeners } from './listeners.ts'
 import type { LogConfig } from './log-config.ts'
+import type { ScrubberConfig } from './scrubber-config.ts'
 
 export interface BrokerConfig {
   readonly nodeId: number
@@ -36,6 +37,7 @@ export interface BrokerConfig {
   readonly log: LogConfig
   readonly retentionCheckIntervalMs: number
   readonly cleaner: CleanerConfig
+  readonly scrubber: ScrubberConfig
   readonly producerIdExpirationMs: number
   readonly fetchMaxBytes: number
   readonly fetchSessionSlots: number
@@ -130,6 +132,10 @@ export function brokerConfig(sources: ConfigSources): BrokerConfig {
     defaultReplicationFactor: values.number('default.replication.factor'),
     log: logDefaults(values),
     cleaner: cleanerConfig(values),
+    scrubber: {
+      maxBytesPerSecond: values.number('log.scrub.max.bytes.per.second'),
+      intervalMs: values.number('log.scrub.interval.ms'),
+    },
     retentionCheckIntervalMs: values.number('log.retention.check.interval.ms'),
     producerIdExpirationMs: values.number('producer.id.expiration.ms'),
     fetchMaxBytes: values.number('fetch.max.bytes'),

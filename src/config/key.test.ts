@@ -42,7 +42,13 @@ test('the broker keys behind topic keys exist and have their type', () => {
 for (const [name, table] of Object.entries(tables)) {
   test(`the ${name} keys are those of Kafka 4.4`, { skip: factsOf(name) === undefined }, () => {
     const facts = factsOf(name)!
-    const added = ['group.disconnect.grace.ms', 'log.dir.min.free.bytes', 'slow.request.ms']
+    const added = [
+      'group.disconnect.grace.ms',
+      'log.dir.min.free.bytes',
+      'log.scrub.interval.ms',
+      'log.scrub.max.bytes.per.second',
+      'slow.request.ms',
+    ]
     const known = [...table.keys()].filter(key => !added.includes(key))
     assert.deepEqual(known, facts.map(([key]) => key!).sort())
     const ours = new Set(['listeners', 'log.dir', 'node.id', 'group.initial.rebalance.delay.ms'])

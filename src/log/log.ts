@@ -187,6 +187,11 @@ export class Log {
     return this.#segments.length
   }
 
+  /** Those that are closed and synced, oldest first. */
+  get coldSegments(): Segment[] {
+    return this.#segments.filter(({ isSealed, needsSync }) => isSealed && !needsSync)
+  }
+
   /** Whether each append is synced before it is acknowledged. */
   get syncsEachWrite(): boolean {
     return this.#config.flushMessages <= 1

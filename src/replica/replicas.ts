@@ -19,11 +19,13 @@ import { removeSelf, reportFoldersGone, reportLogEnds } from '../cluster/reports
 import type { Transactor } from '../cluster/transact.ts'
 import type { CleanerConfig } from '../config/cleaner-config.ts'
 import type { LogConfig } from '../config/log-config.ts'
+import type { ScrubberConfig } from '../config/scrubber-config.ts'
 import type { Io } from '../io/io.ts'
 import { type CleanableLog, Cleaner } from '../log/cleaner.ts'
 import { folderName } from '../log/file-names.ts'
 import type { Log } from '../log/log.ts'
 import type { LogDirectory, LogFolder } from '../log/log-directory.ts'
+import { Scrubber } from '../log/scrubber.ts'
 import { KafkaError } from '../protocol/errors.ts'
 import { Gate } from './gate.ts'
 import { Partition } from './partition.ts'
@@ -44,6 +46,8 @@ export interface ReplicasOptions {
   readonly retentionCheckMs: number
   /** As it is now. */
   cleaner(): CleanerConfig
+  /** As it is now. */
+  scrubber(): ScrubberConfig
   /** No log directory is left, and the partitions were left as far as that could be said. */
   onLastOffline(error: Error): void
 }
@@ -96,6 +100,8 @@ export class Replicas {
   readonly #cancels: (() => void)[] = []
   readonly #followers = new Set<(partition: Partition) => void>()
   #cleaner: Cleaner | undefined
+  /** One for each directory: their disks are different ones. */
+  #scrubbers: readonly Scrubber[] = []
   #isAnnouncing = false
   #isClosed = false
 
@@ -130,6 +136,10 @@ export class Replicas {
       this.#io,
       () => this.#options.cleaner(),
       () => this.#cleanable(),
+    )
+    const scrubberConfig = () => this.#options.scrubber()
+    this.#scrubbers = this.#options.directories.map(
+      directory => new Scrubber(this.#io, scrubberConfig, () => this.#logsIn(directory)),
     )
     await Promise.all(this.#turns.values())
   }
@@ -215,6 +225,7 @@ export class Replicas {
     for (const cancel of this.#cancels) cancel()
     for (const { partition } of this.#all()) partition.resign()
     await this.#cleaner?.close()
+    await Promise.all(this.#scrubbers.map(scrubber => scrubber.close()))
     await Promise.all(this.#turns.values())
     for (const directory of this.#options.directories) {
       await directory.close(this.#watermarks(directory))
@@ -226,6 +237,12 @@ export class Replicas {
       if (partition.isOffline) continue
       const { lastStableOffset } = partition
       yield { log, lastStableOffset, noted: () => directory.compacted() }
+    }
+  }
+
+  *#logsIn(directory: LogDirectory): Iterable<Log> {
+    for (const { partition, log, directory: of } of this.#all()) {
+      if (of === directory && !partition.isOffline) yield log
     }
   }
 

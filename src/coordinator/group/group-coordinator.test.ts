@@ -74,6 +74,7 @@ class Machine {
       logConfig: () => logConfig,
       retentionCheckMs: 300_000,
       cleaner: () => ({ ...cleanerConfig, backoffMs: 100 }),
+      scrubber: () => ({ maxBytesPerSecond: 0, intervalMs: 0 }),
       onLastOffline: error => void node.fatal.push(error),
     })
     await node.start(replicas)
