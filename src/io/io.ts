@@ -271,4 +271,9 @@ export interface Io {
   readonly disk: Disk
   readonly network: Network
   readonly report: Report
+  /**
+   * Compresses beside the thread that serves everything, at the codec's own level. Absent where there
+   * is no other thread, as in the simulated world.
+   */
+  readonly compressApart?: (codec: 'gzip' | 'zstd', bytes: Uint8Array) => Promise<Uint8Array>
 }

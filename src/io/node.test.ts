@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { gunzipSync, zstdDecompressSync } from 'node:zlib'
 import { networkBehaviours } from './network-conformance.ts'
 import { nodeIo } from './node.ts'
 
@@ -94,4 +95,11 @@ test('a listener that was closed has no handle left', async () => {
   assert.equal(handles().length, 1)
   await listener.close()
   assert.equal(handles().length, 0)
+})
+
+test('what is compressed apart reads back', async () => {
+  const bytes = Buffer.from('some words again and again, '.repeat(1000))
+  const { compressApart } = nodeIo()
+  assert.deepEqual(gunzipSync(await compressApart!('gzip', bytes)), bytes)
+  assert.deepEqual(zstdDecompressSync(await compressApart!('zstd', bytes)), bytes)
 })

@@ -1,6 +1,8 @@
 /** The real world: this machine's clock, chance, disk and network. */
 
 import { randomBytes } from 'node:crypto'
+import { promisify } from 'node:util'
+import { gzip, zstdCompress } from 'node:zlib'
 import type { Clock, Io, Random, Report, Timer } from './io.ts'
 import { nodeDisk } from './node-disk.ts'
 import { nodeNetwork } from './node-network.ts'
@@ -26,8 +28,12 @@ export function nodeIo(options: NodeIoOptions = {}): Io {
     disk: nodeDisk(),
     network: nodeNetwork(keepAlive),
     report: options.report ?? lineReport(),
+    compressApart: (codec, bytes) => (codec === 'gzip' ? gzipApart(bytes) : zstdApart(bytes)),
   }
 }
+
+const gzipApart = promisify<Uint8Array, Uint8Array>(gzip)
+const zstdApart = promisify<Uint8Array, Uint8Array>(zstdCompress)
 
 function nodeClock(keepAlive: boolean): Clock {
   return {

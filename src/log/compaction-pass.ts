@@ -13,6 +13,7 @@
 import { assert } from '../base/assert.ts'
 import type { LogConfig } from '../config/log-config.ts'
 import type { Batch } from '../protocol/records/batch.ts'
+import { compress } from '../protocol/records/compression.ts'
 import {
   CleanedTransactions,
   type EndedTransactions,
@@ -24,7 +25,14 @@ import { type CompactionFacts, groupsOf } from './compaction-choice.ts'
 import type { LogHost } from './log-host.ts'
 import { OffsetMap, slotsFor } from './offset-map.ts'
 import type { Pace } from './pace.ts'
-import { eachKey, type FilterRules, filterBatch } from './record-filter.ts'
+import {
+  eachKey,
+  type Filtered,
+  type FilterRules,
+  type LooseBatch,
+  looselyFiltered,
+  packed,
+} from './record-filter.ts'
 import { isDiskFull, Segment } from './segment.ts'
 import { SegmentBatches } from './segment-batches.ts'
 import { cleanedSuffix } from './segment-swap.ts'
@@ -77,6 +85,9 @@ const unsyncedBytes = 8 * 1024 * 1024
 
 /** Batches in one write. */
 const maxBatchesOfWrite = 1024
+
+/** From here on gzip and zstd take so long that they go apart. */
+const slowBytes = 32 * 1024
 
 /** Read at a time to find the ends of transactions. */
 const scanBytes = 64 * 1024
@@ -198,16 +209,22 @@ export class CompactionPass {
     let isChanged = false
     for (const segment of old) {
       const isLastSegment = segment === old.at(-1)
-      const visit = (batch: Batch, isLastBatch: boolean) => {
-        const isIdle = this.#transactions.isIdle(batch)
-        const isLast = isLastSegment && isLastBatch
-        const fate = fateOf(batch, { isIdle, isLast }, lastOfProducers, this.#nowMs)
-        const { bytes, maxTimestamp } = filterBatch(batch, fate, rules)
+      const keep = (batch: Batch, { bytes, maxTimestamp }: Filtered) => {
         isChanged ||= bytes !== batch.bytes
         if (bytes === undefined) return true
         const { baseOffset, lastOffset } = batch
         pending.push({ bytes, baseOffset, endOffset: lastOffset + 1, maxTimestamp })
         return true
+      }
+      const visit = (batch: Batch, isLastBatch: boolean) => {
+        const isIdle = this.#transactions.isIdle(batch)
+        const isLast = isLastSegment && isLastBatch
+        const fate = fateOf(batch, { isIdle, isLast }, lastOfProducers, this.#nowMs)
+        const left = looselyFiltered(batch, fate, rules)
+        if (!('records' in left)) return keep(batch, left)
+        const payload = this.#compressed(left)
+        if (payload instanceof Uint8Array) return keep(batch, packed(left, payload))
+        return payload.then(bytes => keep(batch, packed(left, bytes)))
       }
       await this.#eachBatch(segment, visit, async () => {
         await this.#write(cleaned, pending)
@@ -215,6 +232,16 @@ export class CompactionPass {
       })
     }
     return isChanged
+  }
+
+  /** In a thread where that is long work and the outside world has one. */
+  #compressed({ compression, records }: LooseBatch): Uint8Array | Promise<Uint8Array> {
+    const { compressApart } = this.#host.io
+    const isSlow = compression === 'gzip' || compression === 'zstd'
+    if (!isSlow || records.length < slowBytes || compressApart === undefined) {
+      return compress(compression, records)
+    }
+    return compressApart(compression, records)
   }
 
   #rules(): FilterRules {
@@ -262,7 +289,7 @@ export class CompactionPass {
    */
   #eachBatch(
     segment: Segment,
-    visit: (batch: Batch, isLast: boolean) => boolean,
+    visit: (batch: Batch, isLast: boolean) => boolean | Promise<boolean>,
     after?: () => Promise<void>,
   ): Promise<boolean> {
     const visitKnowing = (batch: Batch, isLast: boolean) => {

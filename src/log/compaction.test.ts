@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import type { LogConfig } from '../config/log-config.ts'
 import type { Io } from '../io/io.ts'
 import { buildBatch } from '../protocol/records/build.ts'
+import { compress } from '../protocol/records/compression.ts'
 import { simulated, type World } from '../sim/world.ts'
 import {
   batchesOf,
@@ -258,6 +259,42 @@ async function addToFile(world: World, stored: readonly Uint8Array[]): Promise<v
   await file.write(stored, await file.size())
   await file.close()
 }
+
+test('large batches are compressed apart where the world can, to the same records', async () => {
+  for (const compression of ['gzip', 'zstd', 'lz4'] as const) {
+    await simulated().run(async world => {
+      const real = world.start()
+      let apart = 0
+      const io: Io = {
+        ...real,
+        compressApart: async (codec, bytes) => {
+          apart++
+          await world.sleep(5)
+          return compress(codec, bytes)
+        },
+      }
+      const directory = await openDirectory(io, { tailCacheBytes: 0 })
+      const log = await openLog(directory, { ...compacted, segmentBytes: 30_000 })
+      // Half of the keys come again and again, half come once.
+      const keyOf = (round: number, index: number) =>
+        index % 2 === 0 ? index : round * 700 + index
+      const batch = (round: number) =>
+        Array.from({ length: 700 }, (_, index) => `k${keyOf(round, index)}=${round} ${filler}`)
+      for (let round = 0; round < 40; round++) log.append(batchOf(batch(round), { compression }), 0)
+      await log.flush()
+      const { endOffset } = (await clean(log, io))!
+      const newest = new Map<string, string>()
+      const records = await recordsFrom(log)
+      for (const text of records.filter(each => offsetOf(each) < endOffset)) {
+        const [, key] = /:(.*?)=/.exec(text)!
+        assert.ok(!newest.has(key!), `${key} is there twice`)
+        newest.set(key!, text)
+      }
+      assert.ok(newest.size > 50)
+      assert.ok(compression === 'lz4' ? apart === 0 : apart > 0)
+    })
+  }
+})
 
 test('what is read from memory after a pass is what the files hold', async () => {
   await simulated().run(async world => {

@@ -62,7 +62,9 @@ const someBatch = fc
   })
   .map(({ records, isIdempotent, ...options }) => {
     const producer = isIdempotent ? { producerId: 9, producerEpoch: 2, baseSequence: 7 } : {}
-    return readBatch(buildBatch({ leaderEpoch: 3, ...options, ...producer }, records))
+    // As a pass has it: part of a larger Buffer.
+    const built = buildBatch({ leaderEpoch: 3, ...options, ...producer }, records)
+    return readBatch(Buffer.concat([Buffer.alloc(9), built]), 9)
   })
 
 const someNewest = fc.record({

@@ -22,6 +22,7 @@ import {
   type Batch,
   batchHeaderBytes,
   batchOverheadBytes,
+  type Compression,
   fieldAt,
   writeCrc,
 } from '../protocol/records/batch.ts'
@@ -56,6 +57,14 @@ export interface Filtered {
   readonly maxTimestamp: number
 }
 
+/** What is left of a batch, its records not compressed yet. */
+export interface LooseBatch {
+  readonly header: Uint8Array
+  readonly records: Uint8Array
+  readonly compression: Compression
+  readonly maxTimestamp: number
+}
+
 const nothing: Filtered = { bytes: undefined, maxTimestamp: -1 }
 
 /**
@@ -63,6 +72,17 @@ const nothing: Filtered = { bytes: undefined, maxTimestamp: -1 }
  * it has to be, for what is written has a new one.
  */
 export function filterBatch(batch: Batch, fate: BatchFate, rules: FilterRules): Filtered {
+  const filtered = looselyFiltered(batch, fate, rules)
+  if (!('records' in filtered)) return filtered
+  return packed(filtered, compress(filtered.compression, filtered.records))
+}
+
+/** As `filterBatch`, but that the caller compresses: that takes by far the most time. */
+export function looselyFiltered(
+  batch: Batch,
+  fate: BatchFate,
+  rules: FilterRules,
+): Filtered | LooseBatch {
   if (batch.recordCount === 0) return fate.keepsHeader ? unchanged(batch) : nothing
   if (fate.discards) return fate.keepsHeader ? headerOf(batch) : nothing
   const records = recordBytes(batch, rules.maxExpandedBytes)
@@ -202,20 +222,27 @@ function rebuilt(
   records: Uint8Array,
   kept: Kept,
   horizonMs: number | undefined,
-): Filtered {
+): LooseBatch {
   const baseTimestamp = horizonMs ?? kept.firstTimestamp
-  const payload = compress(batch.compression, encoded(batch, records, kept, baseTimestamp))
-  const bytes = new Uint8Array(batchHeaderBytes + payload.length)
-  bytes.set(batch.bytes.subarray(0, batchHeaderBytes))
-  bytes.set(payload, batchHeaderBytes)
+  const header = copiedHeader(batch)
   const isAppendTime = batch.timestampType === 'LogAppendTime'
   const maxTimestamp = isAppendTime ? batch.maxTimestamp : kept.maxTimestamp
-  setInt32(bytes, fieldAt.length, bytes.length - batchOverheadBytes)
   const bit = horizonMs === undefined ? 0 : attributeBits.deleteHorizon
-  setInt16(bytes, fieldAt.attributes, batch.attributes | bit)
-  setInt64(bytes, fieldAt.baseTimestamp, baseTimestamp)
-  setInt64(bytes, fieldAt.maxTimestamp, maxTimestamp)
-  setInt32(bytes, fieldAt.recordCount, kept.count)
+  setInt16(header, fieldAt.attributes, batch.attributes | bit)
+  setInt64(header, fieldAt.baseTimestamp, baseTimestamp)
+  setInt64(header, fieldAt.maxTimestamp, maxTimestamp)
+  setInt32(header, fieldAt.recordCount, kept.count)
+  const { compression } = batch
+  const loose = encoded(batch, records, kept, baseTimestamp)
+  return { header, records: loose, compression, maxTimestamp }
+}
+
+/** The whole batch; `payload` is its records, compressed. */
+export function packed({ header, maxTimestamp }: LooseBatch, payload: Uint8Array): Filtered {
+  const bytes = new Uint8Array(batchHeaderBytes + payload.length)
+  bytes.set(header)
+  bytes.set(payload, batchHeaderBytes)
+  setInt32(bytes, fieldAt.length, bytes.length - batchOverheadBytes)
   writeCrc(bytes)
   return { bytes, maxTimestamp }
 }
@@ -242,13 +269,18 @@ function encoded(batch: Batch, records: Uint8Array, kept: Kept, baseTimestamp: n
 function headerOf(batch: Batch): Filtered {
   const { maxTimestamp } = batch
   const { compression, deleteHorizon } = attributeBits
-  const bytes = batch.bytes.slice(0, batchHeaderBytes)
+  const bytes = copiedHeader(batch)
   setInt32(bytes, fieldAt.length, batchHeaderBytes - batchOverheadBytes)
   setInt16(bytes, fieldAt.attributes, batch.attributes & ~(compression | deleteHorizon))
   setInt64(bytes, fieldAt.baseTimestamp, -1)
   setInt32(bytes, fieldAt.recordCount, 0)
   writeCrc(bytes)
   return { bytes, maxTimestamp }
+}
+
+/** The slice of a Buffer would be a view. */
+function copiedHeader({ bytes }: Batch): Uint8Array {
+  return Uint8Array.prototype.slice.call(bytes, 0, batchHeaderBytes)
 }
 
 /** Shows key and offset of each record that has a key, in order, until `visit` says false. */
