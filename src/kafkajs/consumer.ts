@@ -13,12 +13,10 @@ import { type ConsumerEvents, consumerEvents, Emitter, type On } from './events.
 import { groupDescription } from './groups.ts'
 import { Line, type LineOptions } from './line.ts'
 import { offsetOf, seekTargetOf, type TopicPartitionOffsetAndMetadata } from './offsets.ts'
-import { patienceMs, type RetryOptions } from './retry.ts'
+import type { RetryOptions } from './retry.ts'
 import { Run } from './run.ts'
 import { Subscriptions } from './subscriptions.ts'
-
-/** A topic that a broker may create is there after so long, or will not be. */
-const creationMs = 5_000
+import { creationMs } from './topic-metadata.ts'
 
 /** Throws for what it cannot do. */
 export function createConsumer(options: LineOptions, config: ConsumerConfig): Consumer {
@@ -49,11 +47,10 @@ class KafkaConsumer implements Consumer {
     this.#options = options
     this.#config = config
     this.#line = new Line(options)
-    const { io, logger, retrying } = options
+    const { io, logger } = options
     this.#emitter = new Emitter(consumerEvents, io.clock, logger)
     const create = config.allowAutoTopicCreation ?? true
-    const waitMs = Math.min(creationMs, patienceMs(retrying))
-    this.#subscriptions = new Subscriptions({ clock: io.clock, create, waitMs })
+    this.#subscriptions = new Subscriptions({ clock: io.clock, create, waitMs: creationMs })
   }
 
   readonly logger: Consumer['logger'] = () => this.#options.logger

@@ -21,7 +21,7 @@ import type {
 } from './producer-types.ts'
 import { metadataOf, recordOf } from './records.ts'
 import { patienceMs } from './retry.ts'
-import { type PartitionMetadata, partitionsOf } from './topic-metadata.ts'
+import { creationMs, type PartitionMetadata, partitionsOf } from './topic-metadata.ts'
 
 const compressions = {
   [CompressionTypes.None]: 'none',
@@ -132,11 +132,10 @@ class KafkaProducer implements Producer {
   }
 
   #partitions({ connected }: Client, topic: string): Promise<PartitionMetadata[]> {
-    const { io, requestTimeoutMs, retrying } = this.#options
     return partitionsOf(connected.cluster, topic, {
-      clock: io.clock,
+      clock: this.#options.io.clock,
       create: this.#config.allowAutoTopicCreation ?? true,
-      waitMs: Math.min(requestTimeoutMs, patienceMs(retrying)),
+      waitMs: creationMs,
     })
   }
 }

@@ -32,6 +32,9 @@ export function topicMetadataOf(topic: ClusterMetadata['topics'][number]): ITopi
   }
 }
 
+/** A topic that a broker creates, or that has no leader yet, is there after so long, or is not coming. */
+export const creationMs = 5_000
+
 /** How long a topic is waited for, and whether a broker may create it. */
 export interface Waiting {
   readonly clock: Clock
