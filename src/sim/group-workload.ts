@@ -32,6 +32,8 @@ export interface GroupWorkload {
 
 const sessionTimeoutMs = 6_000
 const rebalanceTimeoutMs = 8_000
+const protocolType = 'consumer'
+const protocolName = 'spread'
 
 /** Waiting for the coordinator helps against these; the other errors are for the member to act on. */
 const coordinatorErrors = new Set(
@@ -179,8 +181,8 @@ class Member {
         ...this.#self,
         sessionTimeoutMs,
         rebalanceTimeoutMs,
-        protocolType: 'consumer',
-        protocols: [{ name: 'spread', metadata: new Uint8Array(0) }],
+        protocolType,
+        protocols: [{ name: protocolName, metadata: new Uint8Array(0) }],
       },
       onlyCoordinator,
     )
@@ -206,7 +208,7 @@ class Member {
     const synced = await this.#cluster.call(
       syncGroupRequest,
       syncGroupResponse,
-      { ...this.#self, generationId: this.#generationId, assignments },
+      { ...this.#self, generationId: this.#generationId, protocolType, protocolName, assignments },
       onlyCoordinator,
     )
     if (synced.errorCode !== 0) return this.#obey(synced.errorCode)
