@@ -276,4 +276,6 @@ export interface Io {
    * is no other thread, as in the simulated world.
    */
   readonly compressApart?: (codec: 'gzip' | 'zstd', bytes: Uint8Array) => Promise<Uint8Array>
+  /** Likewise. Rejects when more than `maxBytes` come out, or the bytes are not gzip's. */
+  readonly gunzipApart?: (bytes: Uint8Array, maxBytes: number) => Promise<Uint8Array>
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { gunzipSync, zstdDecompressSync } from 'node:zlib'
+import { gunzipSync, gzipSync, zstdDecompressSync } from 'node:zlib'
 import { networkBehaviours } from './network-conformance.ts'
 import { nodeIo } from './node.ts'
 
@@ -99,7 +99,11 @@ test('a listener that was closed has no handle left', async () => {
 
 test('what is compressed apart reads back', async () => {
   const bytes = Buffer.from('some words again and again, '.repeat(1000))
-  const { compressApart } = nodeIo()
+  const { compressApart, gunzipApart } = nodeIo()
   assert.deepEqual(gunzipSync(await compressApart!('gzip', bytes)), bytes)
+  const zipped = gzipSync(bytes)
+  assert.deepEqual(await gunzipApart!(zipped, bytes.length), bytes)
+  await assert.rejects(gunzipApart!(zipped, bytes.length - 1), { code: 'ERR_BUFFER_TOO_LARGE' })
+  await assert.rejects(gunzipApart!(bytes, bytes.length))
   assert.deepEqual(zstdDecompressSync(await compressApart!('zstd', bytes)), bytes)
 })

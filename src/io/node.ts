@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { promisify } from 'node:util'
-import { gzip, zstdCompress } from 'node:zlib'
+import { gunzip, gzip, type ZlibOptions, zstdCompress } from 'node:zlib'
 import type { Clock, Io, Random, Report, Timer } from './io.ts'
 import { nodeDisk } from './node-disk.ts'
 import { nodeNetwork } from './node-network.ts'
@@ -29,10 +29,12 @@ export function nodeIo(options: NodeIoOptions = {}): Io {
     network: nodeNetwork(keepAlive),
     report: options.report ?? lineReport(),
     compressApart: (codec, bytes) => (codec === 'gzip' ? gzipApart(bytes) : zstdApart(bytes)),
+    gunzipApart: (bytes, maxOutputLength) => gunzipApart(bytes, { maxOutputLength }),
   }
 }
 
 const gzipApart = promisify<Uint8Array, Uint8Array>(gzip)
+const gunzipApart = promisify<Uint8Array, ZlibOptions, Uint8Array>(gunzip)
 const zstdApart = promisify<Uint8Array, Uint8Array>(zstdCompress)
 
 function nodeClock(keepAlive: boolean): Clock {

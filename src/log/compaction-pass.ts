@@ -12,8 +12,9 @@
  */
 import { assert } from '../base/assert.ts'
 import type { LogConfig } from '../config/log-config.ts'
-import type { Batch } from '../protocol/records/batch.ts'
+import { type Batch, batchHeaderBytes } from '../protocol/records/batch.ts'
 import { compress } from '../protocol/records/compression.ts'
+import { recordBytes } from '../protocol/records/records.ts'
 import {
   CleanedTransactions,
   type EndedTransactions,
@@ -26,6 +27,7 @@ import type { LogHost } from './log-host.ts'
 import { OffsetMap, slotsFor } from './offset-map.ts'
 import type { Pace } from './pace.ts'
 import {
+  type BatchFate,
   eachKey,
   type Filtered,
   type FilterRules,
@@ -150,22 +152,27 @@ export class CompactionPass {
   }
 
   /** False where the map has to end: it is full, or a transaction has no end yet. */
-  #note(batch: Batch): boolean {
-    const { firstDirtyOffset } = this.#options
-    if (batch.lastOffset < firstDirtyOffset) return true
+  #note(batch: Batch): boolean | Promise<boolean> {
+    if (batch.lastOffset < this.#options.firstDirtyOffset) return true
     if (this.#ended !== undefined && batch.lastOffset >= this.#ended.openOffset) return false
     const isIdle = this.#transactions.isIdle(batch)
-    if (!isIdle && !batch.isControl) {
-      const hasRoom = eachKey(batch, maxExpandedBytes, (bytes, start, end, offset) => {
-        if (offset < firstDirtyOffset) return true
-        const isIn = this.#map.put(bytes, start, end, offset)
-        if (isIn) this.#endOffset = offset + 1
-        return isIn
-      })
-      if (!hasRoom) return false
+    if (isIdle || batch.isControl) {
+      this.#endOffset = batch.lastOffset + 1
+      return true
     }
-    this.#endOffset = batch.lastOffset + 1
-    return true
+    return after(this.#expanded(batch), records => this.#noteKeys(batch, records))
+  }
+
+  #noteKeys(batch: Batch, records: Uint8Array): boolean {
+    const { firstDirtyOffset } = this.#options
+    const hasRoom = eachKey(batch, records, (bytes, start, end, offset) => {
+      if (offset < firstDirtyOffset) return true
+      const isIn = this.#map.put(bytes, start, end, offset)
+      if (isIn) this.#endOffset = offset + 1
+      return isIn
+    })
+    if (hasRoom) this.#endOffset = batch.lastOffset + 1
+    return hasRoom
   }
 
   // ── New segments ───────────────────────────────────────────────────────────
@@ -220,11 +227,7 @@ export class CompactionPass {
         const isIdle = this.#transactions.isIdle(batch)
         const isLast = isLastSegment && isLastBatch
         const fate = fateOf(batch, { isIdle, isLast }, lastOfProducers, this.#nowMs)
-        const left = looselyFiltered(batch, fate, rules)
-        if (!('records' in left)) return keep(batch, left)
-        const payload = this.#compressed(left)
-        if (payload instanceof Uint8Array) return keep(batch, packed(left, payload))
-        return payload.then(bytes => keep(batch, packed(left, bytes)))
+        return after(this.#filtered(batch, fate, rules), left => keep(batch, left))
       }
       await this.#eachBatch(segment, visit, async () => {
         await this.#write(cleaned, pending)
@@ -234,7 +237,23 @@ export class CompactionPass {
     return isChanged
   }
 
-  /** In a thread where that is long work and the outside world has one. */
+  #filtered(batch: Batch, fate: BatchFate, rules: FilterRules): Filtered | Promise<Filtered> {
+    const records = fate.discards ? new Uint8Array(0) : this.#expanded(batch)
+    return after(records, bytes => {
+      const left = looselyFiltered(batch, bytes, fate, rules)
+      if (!('records' in left)) return left
+      return after(this.#compressed(left), payload => packed(left, payload))
+    })
+  }
+
+  /** In a thread where that is long work and the outside world has one; likewise below. */
+  #expanded(batch: Batch): Uint8Array | Promise<Uint8Array> {
+    const { gunzipApart } = this.#host.io
+    const isSlow = batch.compression === 'gzip' && batch.sizeInBytes >= slowBytes / 4
+    if (!isSlow || gunzipApart === undefined) return recordBytes(batch, maxExpandedBytes)
+    return gunzipApart(batch.bytes.subarray(batchHeaderBytes), maxExpandedBytes)
+  }
+
   #compressed({ compression, records }: LooseBatch): Uint8Array | Promise<Uint8Array> {
     const { compressApart } = this.#host.io
     const isSlow = compression === 'gzip' || compression === 'zstd'
@@ -314,4 +333,9 @@ export class CompactionPass {
     this.#ended = scan.end()
     this.#transactions = new CleanedTransactions(this.#ended.aborted)
   }
+}
+
+/** At once where there is nothing to wait for: most batches are small. */
+function after<A, B>(value: A | Promise<A>, then: (value: A) => B | Promise<B>): B | Promise<B> {
+  return value instanceof Promise ? value.then(then) : then(value)
 }

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import type { LogConfig } from '../config/log-config.ts'
 import type { Io } from '../io/io.ts'
 import { buildBatch } from '../protocol/records/build.ts'
-import { compress } from '../protocol/records/compression.ts'
+import { compress, decompress } from '../protocol/records/compression.ts'
 import { simulated, type World } from '../sim/world.ts'
 import {
   batchesOf,
@@ -271,6 +271,10 @@ test('large batches are compressed apart where the world can, to the same record
           apart++
           await world.sleep(5)
           return compress(codec, bytes)
+        },
+        gunzipApart: async (bytes, maxBytes) => {
+          await world.sleep(1)
+          return decompress('gzip', bytes, maxBytes)
         },
       }
       const directory = await openDirectory(io, { tailCacheBytes: 0 })

@@ -11,7 +11,7 @@ import {
   writeCrc,
 } from '../protocol/records/batch.ts'
 import { buildBatch } from '../protocol/records/build.ts'
-import { recordsOf } from '../protocol/records/records.ts'
+import { recordBytes, recordsOf } from '../protocol/records/records.ts'
 import { type BatchFate, eachKey, type FilterRules, filterBatch } from './record-filter.ts'
 
 const plain: BatchFate = { discards: false, keepsHeader: false, isIdleMarker: false }
@@ -183,7 +183,7 @@ test('each key is shown with its offset, until somebody has had enough', () => {
     seen.push(Buffer.from(bytes.subarray(start, end)).toString() + offset)
     return seen.length < 2
   }
-  assert.equal(eachKey(batch, 1000, see), false)
+  assert.equal(eachKey(batch, recordBytes(batch, 1000), see), false)
   assert.deepEqual(seen, ['a10', 'b12'])
 })
 

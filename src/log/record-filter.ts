@@ -72,20 +72,21 @@ const nothing: Filtered = { bytes: undefined, maxTimestamp: -1 }
  * it has to be, for what is written has a new one.
  */
 export function filterBatch(batch: Batch, fate: BatchFate, rules: FilterRules): Filtered {
-  const filtered = looselyFiltered(batch, fate, rules)
+  const records = recordBytes(batch, rules.maxExpandedBytes)
+  const filtered = looselyFiltered(batch, records, fate, rules)
   if (!('records' in filtered)) return filtered
   return packed(filtered, compress(filtered.compression, filtered.records))
 }
 
-/** As `filterBatch`, but that the caller compresses: that takes by far the most time. */
+/** As `filterBatch`, but that the caller expands and compresses: that takes by far the most time. */
 export function looselyFiltered(
   batch: Batch,
+  records: Uint8Array,
   fate: BatchFate,
   rules: FilterRules,
 ): Filtered | LooseBatch {
   if (batch.recordCount === 0) return fate.keepsHeader ? unchanged(batch) : nothing
   if (fate.discards) return fate.keepsHeader ? headerOf(batch) : nothing
-  const records = recordBytes(batch, rules.maxExpandedBytes)
   const kept = choose(batch, records, rules)
   if (kept.count === 0) return fate.keepsHeader ? headerOf(batch) : nothing
   const begins = !batch.hasDeleteHorizon && (kept.hasTombstone || fate.isIdleMarker)
@@ -283,13 +284,12 @@ function copiedHeader({ bytes }: Batch): Uint8Array {
   return Uint8Array.prototype.slice.call(bytes, 0, batchHeaderBytes)
 }
 
-/** Shows key and offset of each record that has a key, in order, until `visit` says false. */
+/** Shows key and offset of each record (`bytes`: expanded) that has a key, until `visit` says false. */
 export function eachKey(
   batch: Batch,
-  maxExpandedBytes: number,
+  bytes: Uint8Array,
   visit: (bytes: Uint8Array, start: number, end: number, offset: number) => boolean,
 ): boolean {
-  const bytes = recordBytes(batch, maxExpandedBytes)
   const { baseOffset } = batch
   let goesOn = true
   walk(bytes, batch.recordCount, (_, { keyStart, keyEnd, offsetDelta }) => {
