@@ -58,8 +58,9 @@ export class DiskRoom {
     )
   }
 
-  /** Asks the disk now. A disk that does not say is no reason to stop anybody. */
+  /** Asks the disk now, if there is a bound. A disk that does not say is no reason to stop anybody. */
   async look(): Promise<void> {
+    if (this.#minFreeBytes() === 0) return
     this.#lookedMs = this.#io.clock.monotonicMs()
     const before = this.#takenBytes
     try {
