@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { promisify } from 'node:util'
-import { gunzip, gzip, type ZlibOptions, zstdCompress } from 'node:zlib'
+import { gunzip, gzip, type ZlibOptions, type ZstdOptions, zstdCompress } from 'node:zlib'
 import type { Clock, Io, Random, Report, Timer } from './io.ts'
 import { nodeDisk } from './node-disk.ts'
 import { nodeNetwork } from './node-network.ts'
@@ -28,14 +28,18 @@ export function nodeIo(options: NodeIoOptions = {}): Io {
     disk: nodeDisk(),
     network: nodeNetwork(keepAlive),
     report: options.report ?? lineReport(),
-    compressApart: (codec, bytes) => (codec === 'gzip' ? gzipApart(bytes) : zstdApart(bytes)),
-    gunzipApart: (bytes, maxOutputLength) => gunzipApart(bytes, { maxOutputLength }),
+    compressApart: (codec, bytes) =>
+      codec === 'gzip' ? gzipApart(bytes, { chunkSize }) : zstdApart(bytes, { chunkSize }),
+    gunzipApart: (bytes, maxOutputLength) => gunzipApart(bytes, { maxOutputLength, chunkSize }),
   }
 }
 
-const gzipApart = promisify<Uint8Array, Uint8Array>(gzip)
+/** The other thread comes back for each so many bytes. */
+const chunkSize = 256 * 1024
+
+const gzipApart = promisify<Uint8Array, ZlibOptions, Uint8Array>(gzip)
 const gunzipApart = promisify<Uint8Array, ZlibOptions, Uint8Array>(gunzip)
-const zstdApart = promisify<Uint8Array, Uint8Array>(zstdCompress)
+const zstdApart = promisify<Uint8Array, ZstdOptions, Uint8Array>(zstdCompress)
 
 function nodeClock(keepAlive: boolean): Clock {
   return {
