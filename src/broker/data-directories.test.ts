@@ -1,73 +1,17 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Cluster } from '../client/cluster.ts'
 import { createTopics } from '../client/topics.ts'
 import {
-  describeLogDirsRequest,
-  describeLogDirsResponse,
-} from '../protocol/messages/describe-log-dirs.ts'
-import { batches } from '../protocol/records/batch.ts'
-import { buildBatch } from '../protocol/records/build.ts'
-import { recordsOf } from '../protocol/records/records.ts'
+  client,
+  consume,
+  host,
+  type Lines,
+  logDirs,
+  produce,
+  start,
+  topic,
+} from '../sim/two-directories.ts'
 import { simulated, type World } from '../sim/world.ts'
-import { Broker } from './broker.ts'
-
-const host = 'broker'
-const port = 9092
-const topic = 'orders'
-
-/** Lines of report that brokers of a test wrote. */
-type Lines = string[]
-
-function start(
-  world: World,
-  more: Record<string, string> = {},
-  lines: Lines = [],
-): Promise<Broker> {
-  const line = (_: unknown, message: string) => void lines.push(message)
-  const report = { info: line, warn: line, error: line }
-  const properties = {
-    listeners: `PLAINTEXT://${host}:${port}`,
-    'log.dirs': '/a,/b',
-    'offsets.topic.num.partitions': '1',
-    ...more,
-  }
-  return Broker.start({ io: { ...world.io(host), report }, properties })
-}
-
-function client(world: World, timeoutMs = 2000): Cluster {
-  return new Cluster(world.io('client'), { bootstrap: [{ host, port }], timeoutMs })
-}
-
-async function produce(cluster: Cluster, partition: number, value: string): Promise<number> {
-  const records = buildBatch({}, [{ value, timestamp: 1_767_225_600_000 }])
-  const [result] = await cluster.produce([{ topic, partition, records }], { acks: -1 })
-  if (result === undefined || result instanceof Error) throw result
-  return result.baseOffset
-}
-
-async function consume(cluster: Cluster, partition: number): Promise<string[]> {
-  const [result] = await cluster.fetch([{ topic, partition, offset: 0 }], { maxWaitMs: 0 })
-  if (result === undefined || result instanceof Error) throw result
-  return [...batches(result.records)].flatMap(batch =>
-    [...recordsOf(batch, 1_000_000)].map(record => Buffer.from(record.value!).toString()),
-  )
-}
-
-async function logDirs(cluster: Cluster) {
-  const answer = await cluster.callBroker(
-    1,
-    describeLogDirsRequest,
-    describeLogDirsResponse,
-    { topics: [{ topic, partitions: [0, 1, 2, 3] }] },
-    ({ errorCode }) => errorCode,
-  )
-  return answer.results.map(({ logDir, errorCode, topics }) => ({
-    logDir,
-    errorCode,
-    partitions: topics.flatMap(({ partitions }) => partitions.map(each => each.partitionIndex)),
-  }))
-}
 
 /** A broker that was stopped in order, with a record in each of four partitions. */
 async function filled(world: World): Promise<void> {

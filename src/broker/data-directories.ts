@@ -8,7 +8,7 @@ import type { BrokerConfig } from '../config/broker-config.ts'
 import { ConfigError } from '../config/key.ts'
 import { DiskError, type Io } from '../io/io.ts'
 import { localStoreName } from '../io/local-store.ts'
-import { LogDirectory, type SessionIdentity } from '../log/log-directory.ts'
+import { LogDirectory, type LogFolder, type SessionIdentity } from '../log/log-directory.ts'
 import type { UnusableDirectory } from '../replica/replicas.ts'
 
 type Undo = () => Promise<void> | void
@@ -49,6 +49,7 @@ export async function openDirectories(
   }
   if (open.length === 0) throw unusable[0]!.error
   refuseOthers(open, nodeId)
+  await finishMoves(open)
   refuseTwice(open)
   warnOfMissing(io, open, unusable)
   return { open, unusable }
@@ -60,6 +61,35 @@ function refuseOthers(directories: readonly LogDirectory[], nodeId: number): voi
     throw new ConfigError(
       `data directory ${path} belongs to broker ${brokerId}, and node.id is ${nodeId}: set node.id=${brokerId}, or give this broker another directory`,
     )
+  }
+}
+
+/**
+ * Of a move that a kill cut short there may be two folders, the same in both: the new one says where
+ * it came from. Only if both directories were in that run, or the old one may have been used since.
+ */
+async function finishMoves(directories: readonly LogDirectory[]): Promise<void> {
+  const olds = new Map<string, { directory: LogDirectory; folder: LogFolder }[]>()
+  for (const directory of directories) {
+    for (const folder of directory.folders()) {
+      const key = `${folder.topicId}/${folder.partition}`
+      const others = olds.get(key) ?? []
+      olds.set(key, [...others, { directory, folder }])
+    }
+  }
+  for (const [first, second, third] of olds.values()) {
+    if (second === undefined || third !== undefined) continue
+    for (const [from, to] of [
+      [first!, second],
+      [second, first!],
+    ] as const) {
+      const isOneRun = from.directory.previousEpoch === to.directory.previousEpoch
+      const movedFrom = await to.directory.movedFrom(to.folder)
+      if (!isOneRun || movedFrom !== from.directory.directoryId) continue
+      await from.directory.discard(from.folder)
+      await to.directory.forgetMove(to.folder.name)
+      break
+    }
   }
 }
 

@@ -14,6 +14,10 @@ export const leaderEpochsName = 'leader-epoch-checkpoint'
 /** Holes that recovery found, so that a later clean start knows them. */
 export const damagedRangesName = 'damaged-ranges'
 export const partitionMetadataName = 'partition.metadata'
+/** In a copy of a log that is made in another directory: the id of the directory it comes from. */
+export const movedFromName = 'ottla-moved-from'
+/** A folder with such a copy, until it is whole (KIP-113). */
+export const futureSuffix = '-future'
 
 export const logSuffix = '.log'
 export const offsetIndexSuffix = '.index'

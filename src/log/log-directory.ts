@@ -23,11 +23,13 @@ import {
   cleanShutdownName,
   compactionName,
   folderName,
+  futureSuffix,
   highWatermarksName,
   kraftFolderName,
   logStartsName,
   logSuffix,
   metaPropertiesName,
+  movedFromName,
   partitionMetadataName,
   partitionOfFolder,
   recoveryPointsName,
@@ -107,6 +109,8 @@ export class LogDirectory {
   readonly #folders: Map<string, LogFolder>
   /** Folders of the last run that were not loaded yet: their logs end as it ended. */
   readonly #unloaded: Set<string>
+  /** Folders whose logs were closed in order in this run: the checkpoints know them. */
+  readonly #left = new Set<string>()
   readonly #logs = new Map<string, Log>()
   readonly #opening = new Map<string, Promise<Log>>()
   readonly #removals = new Set<Timer>()
@@ -310,12 +314,13 @@ export class LogDirectory {
       this.#folders.set(name, { name, topic, partition, topicId })
       const key = partitionKey(topic, partition)
       const isOld = this.#unloaded.has(name)
+      const isKnown = isOld || this.#left.delete(name)
       const recovered = await recoverLog(this.#host, {
         folder,
         indexIntervalBytes: config.indexIntervalBytes,
         lastRun: isOld ? this.lastRun : 'clean',
-        recoveryPoint: isOld ? this.#found.recoveryPoints.get(key) : undefined,
-        logStartOffset: isOld ? (this.#found.logStarts.get(key) ?? 0) : 0,
+        recoveryPoint: isKnown ? this.#found.recoveryPoints.get(key) : undefined,
+        logStartOffset: isKnown ? (this.#found.logStarts.get(key) ?? 0) : 0,
         compactedTo: this.#found.compactedTo.get(key) ?? 0,
         producerIdExpirationMs: this.#host.producerIdExpirationMs,
         markLossy: this.#host.markLossy,
@@ -326,7 +331,7 @@ export class LogDirectory {
         (recovered.outcome === 'torn' && this.lastRun !== 'killed' && !this.#found.session?.allSync)
       if (isLoss) this.#isLossless = false
       const log = new Log(this.#host, { topic, partition, topicId, folder }, config, recovered)
-      log.compaction.cleanedEndOffset = isOld ? this.#found.compactedTo.get(key) : undefined
+      log.compaction.cleanedEndOffset = isKnown ? this.#found.compactedTo.get(key) : undefined
       this.#logs.set(name, log)
       return log
     } catch (error) {
@@ -372,6 +377,75 @@ export class LogDirectory {
     this.#removeLater([retired], log.fileDeleteDelayMs)
   }
 
+  // ── Moves from one directory to another: replica/log-moves.ts ────────────────
+
+  /** Where a copy of the partition may be made. */
+  futureFolder(topic: string, partition: number): string {
+    const unique = Buffer.from(this.#io.random.bytes(16)).toString('hex')
+    return `${this.path}/${retiredFolderName(folderName(topic, partition), unique, 'future')}`
+  }
+
+  /** As at a clean stop; `openLog` opens it again. Throws KAFKA_STORAGE_ERROR, and it stays open. */
+  async closeLog(log: Log, highWatermark: number): Promise<void> {
+    const { topic, partition } = log
+    const name = folderName(topic, partition)
+    await log.close()
+    await this.checkpoint([{ topic, partition, highWatermark }])
+    await this.compacted()
+    this.#logs.delete(name)
+    this.#opening.delete(name)
+    this.#left.add(name)
+  }
+
+  /**
+   * Gives a copy that is whole and synced the place of the log, which `from` has closed. Throws
+   * DiskError and nothing has changed, or SwapUnknownError.
+   */
+  async takeOver(copy: string, log: Log, from: LogDirectory): Promise<void> {
+    this.#refuseIfOffline()
+    const { topic, partition, topicId } = log
+    const name = folderName(topic, partition)
+    const path = `${this.path}/${name}`
+    if ((await this.#io.disk.stat(path)) !== undefined) {
+      throw new DiskError('EEXIST', `${path} is there already: move it out of the data directory`)
+    }
+    const key = partitionKey(topic, partition)
+    for (const table of ['recoveryPoints', 'highWatermarks', 'logStarts', 'compactedTo'] as const) {
+      const offset = from.#found[table].get(key)
+      if (offset !== undefined) this.#found[table].set(key, offset)
+    }
+    await this.#saveLogStarts()
+    await this.#saveCompaction()
+    await this.#saveRecoveryPoints()
+    await this.#save(highWatermarksName, () => formatOffsets(this.#found.highWatermarks))
+    try {
+      await this.#io.disk.rename(copy, path)
+      await this.#io.disk.syncDirectory(this.path)
+    } catch (error) {
+      this.takeOffline(error as Error)
+      throw new SwapUnknownError(`${path} may be there or not: ${(error as Error).message}`)
+    }
+    this.#folders.set(name, { name, topic, partition, topicId })
+    this.#left.add(name)
+  }
+
+  /** The id of the directory that the folder was moved from, while the copy there may still be. */
+  async movedFrom({ name }: LogFolder): Promise<string | undefined> {
+    const path = `${this.path}/${name}/${movedFromName}`
+    return await readSmallFile(this.#io.disk, path, bytes => Buffer.from(bytes).toString())
+  }
+
+  /** The copy that the folder was moved from is gone. */
+  async forgetMove(name: string): Promise<void> {
+    await this.#io.disk.remove(`${this.path}/${name}/${movedFromName}`)
+  }
+
+  /** Removes a folder that was moved to another directory, before any log was opened. */
+  async discard({ name }: LogFolder): Promise<void> {
+    this.#forget(name)
+    this.#removeLater([await this.#retire(name, 'delete')], 0)
+  }
+
   /** Renames a folder that belongs to no partition of this broker; it is kept. */
   async setAside(folder: LogFolder): Promise<void> {
     await this.#logs.get(folder.name)?.abandon()
@@ -389,6 +463,7 @@ export class LogDirectory {
     this.#opening.delete(name)
     this.#folders.delete(name)
     this.#unloaded.delete(name)
+    this.#left.delete(name)
     if (folder === undefined) return
     const key = partitionKey(folder.topic, folder.partition)
     this.#found.recoveryPoints.delete(key)
@@ -536,6 +611,11 @@ export class LogDirectory {
   }
 }
 
+/** After a failure while names changed, only a start can tell in which directory the log is. */
+export class SwapUnknownError extends Error {
+  override readonly name = 'SwapUnknownError'
+}
+
 /** Makes the folder and its missing parents, so that they outlive a power loss. */
 async function makeDurably(io: Io, path: string): Promise<void> {
   if ((await io.disk.stat(path)) !== undefined) return
@@ -551,6 +631,7 @@ async function findAll(io: Io, path: string, lock: DirectoryLock): Promise<Found
   await inParallel(await disk.list(path), async ({ name, directory }) => {
     if (!directory) return
     if (name.endsWith('-delete')) return disk.remove(`${path}/${name}`)
+    if (name.endsWith(futureSuffix)) return removeCopy(io, path, name)
     const partition = partitionOfFolder(name)
     if (partition === undefined || name === kraftFolderName) return
     const file = `${path}/${name}/${partitionMetadataName}`
@@ -576,6 +657,17 @@ async function findAll(io: Io, path: string, lock: DirectoryLock): Promise<Found
     lastRun: lastRunOf(session, looksClean, lock.inode, disk.bootId()),
     folders,
   }
+}
+
+/** A copy that was not finished, if it is ours: the log is where it was. */
+async function removeCopy({ disk, report }: Io, path: string, name: string): Promise<void> {
+  const files = (await disk.list(`${path}/${name}`)).map(file => file.name)
+  const isOurs = files.includes(movedFromName) || !files.some(file => file.endsWith(logSuffix))
+  if (!isOurs) return
+  const removed = `${path}/${name.slice(0, -futureSuffix.length)}-delete`
+  await disk.rename(`${path}/${name}`, removed)
+  await disk.remove(removed)
+  report.warn({ folder: `${path}/${name}` }, 'a move to this directory was not finished: ask again')
 }
 
 /** §5, as far as the session file alone tells. */

@@ -187,6 +187,11 @@ export class Log {
     return this.#segments.length
   }
 
+  /** Oldest first; the last one is being written. */
+  get segments(): readonly Segment[] {
+    return this.#segments
+  }
+
   /** Those that are closed and synced, oldest first. */
   get coldSegments(): Segment[] {
     return this.#segments.filter(({ isSealed, needsSync }) => isSealed && !needsSync)

@@ -80,6 +80,9 @@ export class Partition {
   readonly #replicated: Waiters
   #config: LogConfig
   #leader: LeaderState | undefined
+  #isLeaving = false
+  /** Settles when no records are being deleted. */
+  #deleting: Promise<unknown> = Promise.resolve()
   #offline: Error | undefined
   #ownEnd: number
   #highWatermark: number
@@ -282,12 +285,17 @@ export class Partition {
     }
     const wanted = offset === -1 ? this.#highWatermark : offset
     if (wanted < 0 || wanted > this.#highWatermark) throw new KafkaError('OFFSET_OUT_OF_RANGE')
-    if (wanted > this.logStartOffset) await this.#log.advanceLogStart(wanted)
+    if (wanted > this.logStartOffset) {
+      const deleted = this.#log.advanceLogStart(wanted)
+      this.#deleting = Promise.allSettled([this.#deleting, deleted])
+      await deleted
+    }
     return this.logStartOffset
   }
 
   /** The epoch is in the log's table by then. What older leaderships waited for has failed. */
   lead(state: PartitionState, self: Member, usable: Usable): void {
+    this.#isLeaving = false
     const epochStartOffset = this.#log.logEndOffset
     const highWatermark = this.#highWatermark
     this.#leader = new LeaderState({ self, state, epochStartOffset, highWatermark, usable })
@@ -309,6 +317,17 @@ export class Partition {
     if (!this.#leader.hasEnoughReplicas) {
       this.#replicated.fail(0, new KafkaError('NOT_ENOUGH_REPLICAS_AFTER_APPEND'))
     }
+  }
+
+  /**
+   * Takes no more records; those it took are written, synced and acknowledged when this answers. Then
+   * it leads no more, until `lead` is called: here, or on what takes its place.
+   */
+  async leave(): Promise<void> {
+    this.#isLeaving = true
+    await this.#deleting
+    await this.#log.flush().catch(() => {}) // Who waits is told what came of it.
+    this.resign()
   }
 
   /** This broker does not lead any more: all who wait are told. */
@@ -334,7 +353,9 @@ export class Partition {
 
   #servingLeader(): LeaderState {
     const leader = this.#leader
-    if (leader === undefined) throw this.#offlineError() ?? new KafkaError('NOT_LEADER_OR_FOLLOWER')
+    if (leader === undefined || this.#isLeaving) {
+      throw this.#offlineError() ?? new KafkaError('NOT_LEADER_OR_FOLLOWER')
+    }
     if (this.#clock.monotonicMs() >= this.#lifetime.validUntilMs) {
       throw new KafkaError('NOT_LEADER_OR_FOLLOWER', 'the registration of this broker ran out')
     }

@@ -24,10 +24,11 @@ import type { Io } from '../io/io.ts'
 import { type CleanableLog, Cleaner } from '../log/cleaner.ts'
 import { folderName } from '../log/file-names.ts'
 import type { Log } from '../log/log.ts'
-import type { LogDirectory, LogFolder } from '../log/log-directory.ts'
+import { type LogDirectory, type LogFolder, SwapUnknownError } from '../log/log-directory.ts'
 import { Scrubber } from '../log/scrubber.ts'
 import { KafkaError } from '../protocol/errors.ts'
 import { Gate } from './gate.ts'
+import { type FutureReplica, type LogMove, LogMoves } from './log-moves.ts'
 import { Partition } from './partition.ts'
 
 const checkpointMs = 5000
@@ -64,6 +65,8 @@ export interface LogDir {
   /** Why nothing in it is in use. */
   readonly offline: Error | undefined
   readonly partitions: readonly Partition[]
+  /** Copies that are on their way here. */
+  readonly futures: readonly FutureReplica[]
 }
 
 interface Hosted {
@@ -95,10 +98,15 @@ export class Replicas {
   readonly #counts = new Map<LogDirectory, number>()
   /** Folders that could not be opened. */
   readonly #failed = new Set<string>()
-  /** `<topic id>/<n>` of those that must lie in a directory that could not be opened. */
+  /** `<topic id>/<n>` of those whose folder a later start has to find. */
   readonly #absent = new Set<string>()
   readonly #cancels: (() => void)[] = []
   readonly #followers = new Set<(partition: Partition) => void>()
+  readonly #moves: LogMoves
+  /** A log that is being closed here and opened elsewhere: retention leaves it alone. */
+  #swapped: Log | undefined
+  /** Settles when no retention is going on. */
+  #retaining: Promise<void> = Promise.resolve()
   #cleaner: Cleaner | undefined
   /** One for each directory: their disks are different ones. */
   #scrubbers: readonly Scrubber[] = []
@@ -117,6 +125,7 @@ export class Replicas {
     this.#membership = membership
     this.#transactor = transactor
     this.#options = options
+    this.#moves = new LogMoves(io, move => this.#swapInTurn(move))
   }
 
   /** Resolves when all that the image gives this broker is open. After the registration. */
@@ -131,7 +140,10 @@ export class Replicas {
     this.#followAll()
     for (const [topicId] of this.#image.deletedTopics()) this.#follow(topicId)
     this.#every(checkpointMs, () => this.#checkpoint())
-    this.#every(this.#options.retentionCheckMs, () => this.#enforceRetention())
+    this.#every(this.#options.retentionCheckMs, () => {
+      this.#retaining = this.#enforceRetention()
+      return this.#retaining
+    })
     this.#cleaner = new Cleaner(
       this.#io,
       () => this.#options.cleaner(),
@@ -209,9 +221,36 @@ export class Replicas {
       partitions: [...this.#all()]
         .filter(hosted => hosted.directory === directory)
         .map(({ partition }) => partition),
+      futures: this.#moves.into(directory),
     }))
-    const others = unusable.map(({ path, error }) => ({ path, offline: error, partitions: [] }))
+    const others = unusable.map(({ path, error }) => ({
+      path,
+      offline: error,
+      partitions: [],
+      futures: [],
+    }))
     return [...open, ...others]
+  }
+
+  /**
+   * Begins to move a replica to another directory of this broker; to the one where it lies: ends a
+   * move under way. Throws LOG_DIR_NOT_FOUND, KAFKA_STORAGE_ERROR when that directory or the replica is
+   * offline, UNKNOWN_TOPIC_OR_PARTITION, REPLICA_NOT_AVAILABLE.
+   */
+  move(topic: string, index: number, path: string): void {
+    const { directories, unusable = [] } = this.#options
+    const to = directories.find(directory => directory.path === path)
+    const isUnusable = unusable.some(directory => directory.path === path)
+    if (to === undefined && !isUnusable) throw new KafkaError('LOG_DIR_NOT_FOUND')
+    const known = this.#image.topicByName(topic)
+    if (known?.partitions[index] === undefined) throw new KafkaError('UNKNOWN_TOPIC_OR_PARTITION')
+    const hosted = this.#hosted.get(known.topicId)?.[index]
+    const isOffline = hosted?.partition.isOffline || this.#failed.has(folderName(topic, index))
+    if (to === undefined || to.offline !== undefined || isOffline) {
+      throw new KafkaError('KAFKA_STORAGE_ERROR')
+    }
+    if (hosted === undefined || this.#isClosed) throw new KafkaError('REPLICA_NOT_AVAILABLE')
+    this.#moves.begin(hosted.log, hosted.directory, to)
   }
 
   /** Resolves when the image's topic is open, and led, here; or its folders are renamed away. */
@@ -224,6 +263,7 @@ export class Replicas {
     this.#isClosed = true
     for (const cancel of this.#cancels) cancel()
     for (const { partition } of this.#all()) partition.resign()
+    await this.#moves.close()
     await this.#cleaner?.close()
     await Promise.all(this.#scrubbers.map(scrubber => scrubber.close()))
     await Promise.all(this.#turns.values())
@@ -457,11 +497,65 @@ export class Replicas {
     const isToDelete = isReassigned || this.#image.deletedTopic(topicId) !== undefined
     if (isToDelete) await directory.deleteLog(log)
     else await log.close()
+    this.#unhost(topicId, index, directory)
+    this.#found.delete(folderName(topic, index))
+  }
+
+  #unhost(topicId: string, index: number, directory: LogDirectory): void {
     const partitions = this.#hosted.get(topicId)!
     partitions[index] = undefined
     if (partitions.every(other => other === undefined)) this.#hosted.delete(topicId)
-    this.#found.delete(folderName(topic, index))
     this.#count(directory, -1)
+  }
+
+  /** The end of a move. Rejects when the log stays where it is. */
+  #swapInTurn(move: LogMove): Promise<void> {
+    const { topic, partition, topicId } = move.log
+    return new Promise((resolve, reject) => {
+      this.#inTurn(folderName(topic, partition), topicId, async () => {
+        const hosted = this.#hosted.get(topicId)?.[partition]
+        const isHere = hosted?.log === move.log && !hosted.partition.isOffline && !this.#isClosed
+        if (!isHere) return reject(new Error('the replica is not in use any more'))
+        this.#swapped = move.log
+        try {
+          await this.#swap(hosted, move)
+          resolve()
+        } catch (error) {
+          reject(error)
+          // Only a start can tell in which directory it is: none of both may be used.
+          if (error instanceof SwapUnknownError) {
+            this.#absent.add(`${topicId}/${partition}`)
+            throw error
+          }
+        } finally {
+          this.#swapped = undefined
+        }
+        await this.#settle(topicId, partition)
+      })
+    })
+  }
+
+  async #swap({ partition, log, directory }: Hosted, { to, copy }: LogMove): Promise<void> {
+    const { topic, topicId, index } = partition
+    const name = folderName(topic, index)
+    await partition.leave()
+    await this.#retaining
+    await directory.closeLog(log, partition.highWatermark)
+    this.#unhost(topicId, index, directory)
+    // Where it is opened again, if what follows fails.
+    this.#found.set(name, directory)
+    await copy.finish()
+    await to.takeOver(copy.folder, log, directory)
+    this.#found.set(name, to)
+    try {
+      await directory.deleteLog(log)
+      await to.forgetMove(name)
+    } catch (error) {
+      this.#io.report.warn(
+        { folder: name, error },
+        'the moved replica is left in its old place, too',
+      )
+    }
   }
 
   async #reportGone(topicId: string): Promise<void> {
@@ -575,8 +669,8 @@ export class Replicas {
   async #enforceRetention(): Promise<void> {
     for (const { partition, log } of [...this.#all()]) {
       if (this.#isClosed) return
-      if (partition.isOffline || this.#hosted.get(log.topicId)?.[log.partition]?.log !== log)
-        continue
+      if (partition.isOffline || log === this.#swapped) continue
+      if (this.#hosted.get(log.topicId)?.[log.partition]?.log !== log) continue
       await log
         .enforceRetention(partition.highWatermark, this.#io.clock.wallMs())
         .catch(error => this.#io.report.error({ topic: log.topic, error }, 'retention failed'))

@@ -4,6 +4,10 @@
  */
 
 import { alterConfigsRequest, alterConfigsResponse } from '../protocol/messages/alter-configs.ts'
+import {
+  alterReplicaLogDirsRequest,
+  alterReplicaLogDirsResponse,
+} from '../protocol/messages/alter-replica-log-dirs.ts'
 import { apiVersionsRequest, apiVersionsResponse } from '../protocol/messages/api-versions.ts'
 import {
   createPartitionsRequest,
@@ -68,6 +72,10 @@ import {
   alterConfigsFailure,
   incrementalAlterConfigs,
 } from './handlers/alter-configs.ts'
+import {
+  alterReplicaLogDirs,
+  alterReplicaLogDirsFailure,
+} from './handlers/alter-replica-log-dirs.ts'
 import { apiVersions, apiVersionsFailure } from './handlers/api-versions.ts'
 import { createPartitions, createPartitionsFailure } from './handlers/create-partitions.ts'
 import { createTopics, createTopicsFailure } from './handlers/create-topics.ts'
@@ -190,7 +198,16 @@ export const apis: readonly Api[] = [
   api(alterConfigsRequest, alterConfigsResponse, alterConfigs, alterConfigsFailure, {
     remarks: 'topics and this broker',
   }),
-  api(describeLogDirsRequest, describeLogDirsResponse, describeLogDirs, describeLogDirsFailure),
+  api(
+    alterReplicaLogDirsRequest,
+    alterReplicaLogDirsResponse,
+    alterReplicaLogDirs,
+    alterReplicaLogDirsFailure,
+    { remarks: 'moves of replicas that exist; one a broker at a time' },
+  ),
+  api(describeLogDirsRequest, describeLogDirsResponse, describeLogDirs, describeLogDirsFailure, {
+    remarks: 'also copies on their way, and directories that are offline',
+  }),
   api(
     createPartitionsRequest,
     createPartitionsResponse,

@@ -6,6 +6,7 @@ import type {
   DescribeLogDirsRequest,
   DescribeLogDirsResponse,
 } from '../../protocol/messages/describe-log-dirs.ts'
+import type { FutureReplica } from '../../replica/log-moves.ts'
 import type { Partition } from '../../replica/partition.ts'
 import type { Failure, RequestContext } from '../context.ts'
 
@@ -18,8 +19,8 @@ export async function describeLogDirs(
   const isWanted = wantedPartitions(request)
   const results = ctx.domain.replicas
     .logDirs()
-    .map(async ({ path: logDir, offline, partitions }) => {
-      const topics = sizes(partitions.filter(isWanted))
+    .map(async ({ path: logDir, offline, partitions, futures }) => {
+      const topics = replicas(partitions.filter(isWanted), futures.filter(isWanted))
       const failed = { errorCode: codeOf('KAFKA_STORAGE_ERROR'), logDir, topics: [] }
       if (offline !== undefined) return failed
       try {
@@ -33,7 +34,11 @@ export async function describeLogDirs(
   return { errorCode: 0, results: await Promise.all(results) }
 }
 
-function wantedPartitions({ topics }: DescribeLogDirsRequest): (partition: Partition) => boolean {
+type PartitionName = Pick<Partition, 'topic' | 'index'>
+
+function wantedPartitions({
+  topics,
+}: DescribeLogDirsRequest): (partition: PartitionName) => boolean {
   if (topics === null) return () => true
   const wanted = new Set(
     topics.flatMap(({ topic, partitions }) => partitions.map(index => `${topic}/${index}`)),
@@ -41,15 +46,25 @@ function wantedPartitions({ topics }: DescribeLogDirsRequest): (partition: Parti
   return ({ topic, index }) => wanted.has(`${topic}/${index}`)
 }
 
-function sizes(partitions: readonly Partition[]): Result['topics'] {
-  const byTopic = Map.groupBy(partitions, ({ topic }) => topic)
+/** Also the copies that are on their way to this directory. */
+function replicas(
+  partitions: readonly Partition[],
+  futures: readonly FutureReplica[],
+): Result['topics'] {
+  const here = partitions.map(({ topic, index, sizeBytes }) => ({
+    ...{ topic, index, sizeBytes },
+    offsetLag: 0,
+    isFutureKey: false,
+  }))
+  const coming = futures.map(future => ({ ...future, isFutureKey: true }))
+  const byTopic = Map.groupBy([...here, ...coming], ({ topic }) => topic)
   return [...byTopic].map(([name, ofTopic]) => ({
     name,
-    partitions: ofTopic.map(({ index, sizeBytes }) => ({
+    partitions: ofTopic.map(({ index, sizeBytes, offsetLag, isFutureKey }) => ({
       partitionIndex: index,
       partitionSize: sizeBytes,
-      offsetLag: 0,
-      isFutureKey: false,
+      offsetLag,
+      isFutureKey,
     })),
   }))
 }
