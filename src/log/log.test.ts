@@ -169,6 +169,26 @@ test('timestamps lead to the first record that is as late, and to the latest one
   })
 })
 
+test('the latest record is one from the log start on, also where that lies within a batch', async () => {
+  await simulated().run(async world => {
+    const log = await openLog(await openDirectory(world.io()))
+    const appendAt = (...seconds: number[]) => {
+      const records = seconds.map(second => ({ timestamp: startMs + second, value: 'v' }))
+      log.append(buildBatch({}, records), 0)
+    }
+    appendAt(0, 9, 3, 1)
+    appendAt(2)
+    await written(log)
+    const latest = async () => (await log.maxTimestampOffset(log.logEndOffset))?.offset
+    const found: (number | undefined)[] = []
+    for (const start of [1, 2, 3, 4]) {
+      await log.advanceLogStart(start)
+      found.push(await latest())
+    }
+    assert.deepEqual(found, [1, 2, 4, 4])
+  })
+})
+
 test('retention deletes whole segments by time and by size, and files a minute later', async () => {
   await simulated().run(async world => {
     const io = world.io()

@@ -83,11 +83,30 @@ async function newestIn(
   if (found !== undefined) return found
   // Compaction left only its header, or the log start has passed it: the others are looked at.
   let newest: Moment = { timestamp: -1, offset: -1 }
-  await segment.eachHeader(logStartOffset, ({ recordCount, maxTimestamp, lastOffset }) => {
-    if (recordCount === 0 || maxTimestamp <= newest.timestamp) return
-    newest = { timestamp: maxTimestamp, offset: lastOffset }
+  let isCut = false
+  await segment.eachHeader(logStartOffset, header => {
+    const { recordCount, maxTimestamp, baseOffset, lastOffset } = header
+    // What the header of a batch says may be of a record below the log start.
+    if (baseOffset < logStartOffset) isCut = true
+    else if (recordCount > 0 && maxTimestamp > newest.timestamp) {
+      newest = { timestamp: maxTimestamp, offset: lastOffset }
+    }
   })
+  const first = isCut
+    ? await segment.find(logStartOffset, indexIntervalBytes, () => true)
+    : undefined
+  const ofCut = first && newestRecord(first, lookup)
+  if (ofCut !== undefined && ofCut.timestamp >= newest.timestamp) return ofCut
   return newest.timestamp < 0 ? undefined : await recordAt(newest)
+}
+
+function newestRecord(batch: Batch, lookup: Lookup): FoundOffset | undefined {
+  let newest: FoundOffset | undefined
+  for (const { offset, timestamp } of recordsOf(batch, lookup.maxDecompressedBytes)) {
+    if (offset < lookup.logStartOffset || timestamp <= (newest?.timestamp ?? -1)) continue
+    newest = { offset, timestamp, leaderEpoch: batch.partitionLeaderEpoch }
+  }
+  return newest
 }
 
 function firstRecord(batch: Batch, timestampMs: number, lookup: Lookup): FoundOffset | undefined {
