@@ -82,7 +82,7 @@ export class Partition {
   #leader: LeaderState | undefined
   #isLeaving = false
   /** Settles when no records are being deleted. */
-  #deleting: Promise<unknown> = Promise.resolve()
+  #deleting: Promise<unknown> | undefined
   #offline: Error | undefined
   #ownEnd: number
   #highWatermark: number
