@@ -2,6 +2,7 @@
  * What a client counts: for each broker its requests, errors, bytes and latencies. Counting costs a
  * few additions a request; reading makes plain objects.
  */
+import type { Clock } from '../io/io.ts'
 import type { Address } from './cluster.ts'
 import type { ConnectionWatch } from './connection.ts'
 import type { ConsumerMetrics } from './consumer/options.ts'
@@ -100,15 +101,61 @@ class BrokerCounts {
   readonly heldLatency = new Latency()
 }
 
+/** After so long people are told. */
+const outageMs = 3_000
+
+/** Times in which no broker is reached: calls go on trying, and people should know why they wait. */
+class Outage {
+  readonly #logger: Logger
+  readonly #clock: Clock
+  #connections = 0
+  #sinceMs = 0
+  #isTold = false
+  cause: Error | undefined
+
+  constructor(logger: Logger, clock: Clock) {
+    this.#logger = logger
+    this.#clock = clock
+  }
+
+  opened(): void {
+    this.#connections++
+    if (this.#isTold) this.#logger.info({}, 'a broker is reached again')
+    this.#isTold = false
+    this.cause = undefined
+  }
+
+  closed(): void {
+    this.#connections--
+  }
+
+  refused(error: Error): void {
+    if (this.#connections > 0) return
+    const nowMs = this.#clock.monotonicMs()
+    if (this.cause === undefined) this.#sinceMs = nowMs
+    this.cause = error
+    if (this.#isTold || nowMs - this.#sinceMs < outageMs) return
+    this.#isTold = true
+    this.#logger.warn({}, `${error.message}: no broker is reached; calls wait and try again`)
+  }
+}
+
 /** Counts for one client, and publishes and logs what its connections do. */
 export class Counting {
   readonly #clientId: string
   readonly #logger: Logger
+  readonly #outage: Outage
   readonly #brokers = new Map<string, { address: Address; counts: BrokerCounts }>()
 
-  constructor(clientId: string, logger: Logger) {
+  constructor(clientId: string, logger: Logger, clock: Clock) {
     this.#clientId = clientId
     this.#logger = logger
+    this.#outage = new Outage(logger, clock)
+  }
+
+  /** Why no broker is reached, while none is. */
+  get outage(): Error | undefined {
+    return this.#outage.cause
   }
 
   /** Watches one connection. */
@@ -116,14 +163,17 @@ export class Counting {
     const counts = this.#countsOf({ host, port })
     const where = { clientId: this.#clientId, host, port, lane }
     const logger = this.#logger
+    const outage = this.#outage
     return {
       opened(tookMs, error) {
         if (error === undefined) {
+          outage.opened()
           counts.connects++
           counts.connections++
           logger.debug(where, 'connected')
         } else {
           counts.failedConnects++
+          outage.refused(error)
           logger.debug({ ...where, error }, 'a connection could not be opened')
         }
         if (connectChannel.hasSubscribers) connectChannel.publish({ ...where, tookMs, error })
@@ -144,6 +194,7 @@ export class Counting {
       },
       closed(error) {
         counts.connections--
+        outage.closed()
         logger.debug({ ...where, error }, 'a connection is gone')
         if (disconnectChannel.hasSubscribers) disconnectChannel.publish({ ...where, error })
       },

@@ -73,7 +73,7 @@ export class Connected {
     const { clientId = 'ottla' } = options
     this.logger = guarded(options.logger ?? loggerOf(options.io))
     this.io = ioOf(options.io, this.logger)
-    this.counting = new Counting(clientId, this.logger)
+    this.counting = new Counting(clientId, this.logger, this.io.clock)
     this.telemetry = new Telemetry(options.telemetry ?? true, clientId, this.io.report)
     this.requestTimeoutMs = milliseconds(options, 'requestTimeoutMs', 30_000)
     this.metadataMaxAgeMs = milliseconds(options, 'metadataMaxAgeMs', 300_000)

@@ -14,6 +14,7 @@ import type { Clock } from '../../io/io.ts'
 import { KafkaError } from '../../protocol/errors.ts'
 import { abortable } from '../abort.ts'
 import { Alarm } from '../alarm.ts'
+import type { Counting } from '../client-metrics.ts'
 import type { Cluster, PartitionInfo } from '../cluster.ts'
 import type { Connected } from '../connected.ts'
 import { eventChannel } from '../diagnostics.ts'
@@ -36,6 +37,7 @@ const failedChannel = eventChannel('ottla:producer:failed')
 export class ProducerCore {
   readonly #clock: Clock
   readonly #cluster: Cluster
+  readonly #counting: Counting
   readonly #clientId: string
   readonly #metadataMaxAgeMs: number
   readonly #settings: DeliverySettings
@@ -53,11 +55,12 @@ export class ProducerCore {
   #isClosing = false
 
   constructor(
-    { io, cluster, clusterOptions, metadataMaxAgeMs, requestTimeoutMs }: Connected,
+    { io, cluster, counting, clusterOptions, metadataMaxAgeMs, requestTimeoutMs }: Connected,
     settings: DeliverySettings,
   ) {
     this.#clock = io.clock
     this.#cluster = cluster
+    this.#counting = counting
     this.#clientId = clusterOptions.clientId ?? ''
     this.#metadataMaxAgeMs = metadataMaxAgeMs
     this.#settings = settings
@@ -357,7 +360,10 @@ export class ProducerCore {
       const late = topic.waiting.filter(over)
       if (late.length > 0) topic.waiting = topic.waiting.filter(each => !over(each))
       for (const sending of late)
-        this.#refuse(sending, this.#late(sending, 'topic', topic.lastError))
+        this.#refuse(
+          sending,
+          this.#late(sending, 'topic', topic.lastError ?? this.#counting.outage),
+        )
       if (topic.waiting.length > 0) nextMs = Math.min(nextMs, topic.waiting[0]!.sinceMs + timeoutMs)
     }
     const late = this.#room.filter(over)
