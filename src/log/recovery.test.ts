@@ -5,7 +5,8 @@ import { simulated, type World } from '../sim/world.ts'
 import { batchOf, openDirectory, openLog, valuesFrom, written } from './fixture.ts'
 import type { Log } from './log.ts'
 
-const segment = '/data/words-0/00000000000000000000.log'
+const folder = '/data/words-0'
+const segment = `${folder}/00000000000000000000.log`
 
 test('whatever byte the last write was torn at, the whole batches before it are kept', async () => {
   const whole = batchOf(['one']).length
@@ -114,6 +115,35 @@ test('a power loss without syncs leaves a log that begins as it was and can be w
       assert.ok(values.slice(0, -1).every((value, index) => value === `value ${index}`))
     })
   }
+})
+
+test('a log that lost all above its log start goes on there, with one segment', async () => {
+  let lost = 0
+  for (let seed = 1; seed <= 20; seed++) {
+    await simulated(seed).run(async world => {
+      const log = await openLog(await openDirectory(world.io()))
+      log.append(batchOf(['a', 'b', 'c']), 0)
+      await written(log)
+      await log.advanceLogStart(2)
+      world.powerLoss()
+      const lone = `${folder}/00000000000000000099.timeindex`
+      await world.start().disk.replaceFile(lone, new Uint8Array(12))
+      world.kill()
+      const again = await openLog(await openDirectory(world.start()))
+      const end = again.logEndOffset
+      assert.ok(again.logStartOffset === 2 && end >= 2)
+      again.append(batchOf(['new']), 0)
+      await written(again)
+      assert.equal((await valuesFrom(again, end)).join(), 'new')
+      const paths = world.disk().paths()
+      assert.ok(!paths.includes(lone))
+      if (end > 2) return
+      lost++
+      const logs = paths.filter(path => path.endsWith('.log'))
+      assert.deepEqual(logs, [`${folder}/00000000000000000002.log`])
+    })
+  }
+  assert.ok(lost > 0)
 })
 
 test('a clean start scans nothing; missing, short and wrong indexes are built again', async () => {

@@ -30,9 +30,11 @@ import {
   deletedSuffix,
   leaderEpochsName,
   logSuffix,
+  offsetIndexSuffix,
   offsetName,
   offsetOfName,
   snapshotSuffix,
+  timeIndexSuffix,
 } from './file-names.ts'
 import { LeaderEpochs } from './leader-epochs.ts'
 import type { SharedStorage } from './log-host.ts'
@@ -148,10 +150,21 @@ class Recovery {
         await disk.remove(`${folder}/${name}`)
       }
     }
+    await this.#removeLoneIndexes(names)
     this.#segments.sort((a, b) => a.baseOffset - b.baseOffset)
     this.#snapshots.sort((a, b) => a - b)
     const entries = await readSmallFile(disk, `${folder}/${leaderEpochsName}`, parseEpochs)
     this.#epochs = new LeaderEpochs(entries)
+  }
+
+  /** A power loss may leave the name of an index and not that of its log, or take only that back. */
+  async #removeLoneIndexes(names: readonly string[]): Promise<void> {
+    const bases = new Set(this.#segments.map(({ baseOffset }) => baseOffset))
+    for (const name of names) {
+      const base = offsetOfName(name, offsetIndexSuffix) ?? offsetOfName(name, timeIndexSuffix)
+      if (base === undefined || bases.has(base)) continue
+      await this.#shared.io.disk.remove(`${this.#options.folder}/${name}`)
+    }
   }
 
   /** Loads or scans all segments; answers the log's end offset. */
@@ -167,7 +180,17 @@ class Recovery {
     }
     end ??= await this.#scanFrom(this.#scanStart())
     // Records below the log start are gone for good; without this their offsets would be used again.
-    return end < this.#options.logStartOffset ? this.#startAt(this.#options.logStartOffset) : end
+    return end < this.#options.logStartOffset ? await this.#goOnAtStart() : end
+  }
+
+  async #goOnAtStart(): Promise<number> {
+    const last = this.#segments.at(-1)!
+    if (last.size === 0) await this.#dropSegmentsAfter(this.#segments.length - 2)
+    else {
+      await last.seal()
+      await last.sync()
+    }
+    return this.#startAt(this.#options.logStartOffset)
   }
 
   #startAt(offset: number): number {

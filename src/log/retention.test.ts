@@ -48,6 +48,13 @@ test('where the policy only compacts, only what lies below the log start goes', 
   assert.equal(expiredSegments(aged(1e6, 1e6, 1e6), compacts, start, nowMs), 2)
 })
 
+test('an empty segment at the end stays, one before others goes with its time', () => {
+  const [first, second] = aged(5000, 5000)
+  const empty = { ...first!, sizeBytes: 0 }
+  assert.equal(expiredSegments([empty, second!], rules, all, nowMs), 2)
+  assert.equal(expiredSegments([empty], rules, all, nowMs), 0)
+})
+
 test('whatever the rules, the log start never passes the high watermark', () => {
   fc.assert(
     fc.property(

@@ -22,12 +22,13 @@ export function expiredSegments(
   const { cleanupDelete, retentionMs, retentionBytes } = config
   let surplusBytes = segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) - retentionBytes
   let count = 0
-  for (const { endOffset, sizeBytes, largestTimestampMs } of segments) {
+  for (const [index, { endOffset, sizeBytes, largestTimestampMs }] of segments.entries()) {
     const isTooOld = retentionMs >= 0 && nowMs - largestTimestampMs > retentionMs
     const isSurplus = retentionBytes >= 0 && surplusBytes >= sizeBytes
     const isBelowStart = endOffset <= bounds.logStartOffset
     const isExpired = isBelowStart || (cleanupDelete && (isTooOld || isSurplus))
-    if (endOffset > bounds.highWatermark || sizeBytes === 0 || !isExpired) break
+    const isEnd = sizeBytes === 0 && index === segments.length - 1
+    if (endOffset > bounds.highWatermark || isEnd || !isExpired) break
     surplusBytes -= sizeBytes
     count++
   }

@@ -70,7 +70,11 @@ export async function verifyEpochs(
   }
   const entries = parseEpochs(bytes)
   if (entries === undefined) return derived('is no table of epochs')
+  const oldest = entries[0]
   for (const { epoch, startOffset: first } of seen) {
+    // A segment may hold records below the log start, of epochs that the table has forgotten.
+    const isForgotten = oldest && epoch < oldest.epoch && first < oldest.startOffset
+    if (isForgotten && (!isClosed || oldest.startOffset <= startOffset)) continue
     const index = entries.findIndex(entry => entry.epoch === epoch)
     const entry = entries[index]
     if (entry === undefined) return derived(`lacks epoch ${epoch}, which has offset ${first}`)

@@ -248,6 +248,26 @@ test('a flipped offset or epoch costs its own batch, and none behind it', async 
   }
 })
 
+test('epochs that the table has forgotten below the log start are no harm', async () => {
+  await simulated().run(async world => {
+    const directory = await openDirectory(world.io())
+    const log = await openLog(directory)
+    for (let epoch = 0; epoch < 5; epoch++) {
+      await log.becomeLeader(epoch)
+      log.append(batchOf([`value ${epoch}`]), epoch)
+      await written(log)
+    }
+    await log.advanceLogStart(3)
+    await directory.close([])
+    const again = await openDirectory(world.start())
+    await (await openLog(again)).becomeLeader(5)
+    await again.close([])
+    assert.deepEqual(await found(world), [])
+    const table = world.disk().content(`${folder}/leader-epoch-checkpoint`)!
+    assert.match(Buffer.from(table).toString(), /\n3 3\n4 4\n5 5\n$/)
+  })
+})
+
 /** Of the first segment. */
 async function thirdBatch(world: World): Promise<{ position: number; baseOffset: number }> {
   const found = [...batches(world.disk().content(`${first}.log`)!)]
