@@ -749,10 +749,9 @@ export class Log {
 
   async #complete(): Promise<void> {
     const active = this.#active
-    if (!active.isCreated || (this.#snapshots.at(-1) ?? 0) >= this.logEndOffset) return
-    await active.writeIndexes()
-    await active.offsetIndex.file.sync()
-    await active.timeIndex.file.sync()
+    if (!active.isCreated) return
+    await active.completeIndexes()
+    if ((this.#snapshots.at(-1) ?? 0) >= this.logEndOffset) return
     await this.#saveSnapshot(this.logEndOffset, encodeSnapshot(this.#producers))
     const bases = new Set(this.#segments.map(({ baseOffset }) => baseOffset))
     await this.#dropSnapshots(offset => offset < this.logEndOffset && !bases.has(offset))

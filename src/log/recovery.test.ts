@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { batches } from '../protocol/records/batch.ts'
 import { simulated, type World } from '../sim/world.ts'
-import { batchOf, openDirectory, openLog, valuesFrom, written } from './fixture.ts'
+import { batchOf, openDirectory, openLog, startMs, valuesFrom, written } from './fixture.ts'
 import type { Log } from './log.ts'
+import { verify } from './verify.ts'
 
 const folder = '/data/words-0'
 const segment = `${folder}/00000000000000000000.log`
@@ -178,6 +179,28 @@ test('a clean start scans nothing; missing, short and wrong indexes are built ag
       assert.equal((await valuesFrom(reopened, 59)).join(), 'value 59,new')
     })
   }
+})
+
+test('a log that was cut back to where it was closed once is closed with whole indexes', async () => {
+  await simulated().run(async world => {
+    const changes = { indexIntervalBytes: 100 }
+    const appendTo = async (log: Log, count: number) => {
+      for (let index = 0; index < count; index++) {
+        log.append(batchOf(['value'], {}, startMs - index), 0)
+      }
+      await written(log)
+    }
+    const directory = await openDirectory(world.io())
+    await appendTo(await openLog(directory, changes), 9)
+    await directory.close([])
+    const again = await openDirectory(world.start())
+    const log = await openLog(again, changes)
+    await appendTo(log, 5)
+    await log.truncateTo(9)
+    await again.close([])
+    const { findings } = await verify(world.start().disk, '/data', { deep: true })
+    assert.deepEqual(findings, [])
+  })
 })
 
 test('damage is kept as a hole: reads go around it, appends go on, a later clean start knows it', async () => {

@@ -86,6 +86,8 @@ export class Segment {
   #isRetired = false
   /** The indexes are what the log says, whatever they say. */
   #isRebuilt = false
+  /** Since they were last complete and synced the indexes got, or lost, entries. */
+  #areIndexesNew = false
 
   /** `suffix` is that of files which have not taken their places yet. */
   constructor(
@@ -128,6 +130,7 @@ export class Segment {
   /** Appends batches that have their offsets. After an error the file may be longer than `size`. */
   async write(batches: readonly StoredBatch[], indexIntervalBytes: number): Promise<void> {
     const position = this.size
+    this.#areIndexesNew = true
     await this.#shared.files.with(this.logPath, file =>
       file.write(
         batches.map(batch => batch.bytes),
@@ -190,6 +193,15 @@ export class Segment {
     await this.timeIndex.file.write()
   }
 
+  /** At a clean stop, for a start that reads only what lies behind the newest entry. */
+  async completeIndexes(): Promise<void> {
+    if (!this.#areIndexesNew) return
+    await this.writeIndexes()
+    await this.offsetIndex.file.sync()
+    await this.timeIndex.file.sync()
+    this.#areIndexesNew = false
+  }
+
   /** Log first, then indexes, if they are complete. */
   async sync(): Promise<void> {
     this.needsSync = false
@@ -217,6 +229,7 @@ export class Segment {
 
   /** Empties the indexes, for a scan that calls `addScanned` for each batch from the first. */
   async restart(): Promise<void> {
+    this.#areIndexesNew = true
     await this.offsetIndex.file.truncate(0)
     await this.timeIndex.file.truncate(0)
     this.offsetIndex.restart()
