@@ -181,6 +181,28 @@ test('a clean start scans nothing; missing, short and wrong indexes are built ag
   }
 })
 
+test('indexes of a full segment that a power loss took are made again', async () => {
+  for (let seed = 1; seed <= 40; seed++) {
+    await simulated(seed).run(async world => {
+      const changes = { flushMessages: 1, segmentBytes: 400, indexIntervalBytes: 1 }
+      const directory = await openDirectory(world.io())
+      const log = await openLog(directory, changes)
+      const append = (second: number) => log.append(batchOf(['v'], {}, startMs + second), 0)
+      for (let second = 0; second < 5; second++) {
+        append(second)
+        await written(log)
+      }
+      await directory.checkpoint([]) // The recovery point is the end of the segment now.
+      append(5)
+      await world.sleep(world.random('end').fraction() * 2)
+      world.powerLoss()
+      const again = await openLog(await openDirectory(world.start()), changes)
+      const newest = await again.maxTimestampOffset(again.logEndOffset)
+      assert.equal(newest?.offset, again.logEndOffset - 1, `seed ${seed}`)
+    })
+  }
+})
+
 test('a log that was cut back to where it was closed once is closed with whole indexes', async () => {
   await simulated().run(async world => {
     const changes = { indexIntervalBytes: 100 }

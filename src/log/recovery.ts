@@ -205,14 +205,18 @@ class Recovery {
     }
   }
 
-  /** The segment that holds the recovery point, or the last one after a clean stop. */
+  /**
+   * The segment that holds the recovery point, or the last one after a clean stop. Where the point is
+   * the very end of a segment, its records are synced, its indexes perhaps not.
+   */
   #scanStart(): number {
     if (this.#options.isRepair) return 0
     if (this.#options.lastRun === 'clean') return this.#segments.length - 1
     const point = this.#options.recoveryPoint ?? 0
+    const last = this.#options.lastRun === 'power-loss' ? point - 1 : point
     return Math.max(
       0,
-      this.#segments.findLastIndex(({ baseOffset }) => baseOffset <= point),
+      this.#segments.findLastIndex(({ baseOffset }) => baseOffset <= last),
     )
   }
 
