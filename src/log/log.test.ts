@@ -189,6 +189,21 @@ test('the latest record is one from the log start on, also where that lies withi
   })
 })
 
+test('deleting up to what is written takes nothing of what waits to be written', async () => {
+  for (let seed = 1; seed <= 20; seed++) {
+    await simulated(seed).run(async world => {
+      const log = await openLog(await openDirectory(world.io()), { segmentBytes: 150 })
+      log.append(batchOf(['one']), 0)
+      await written(log)
+      for (const value of ['two', 'three', 'four']) log.append(batchOf([value]), 0)
+      await log.advanceLogStart(1)
+      await written(log)
+      assert.equal(log.logStartOffset, 1)
+      assert.deepEqual(await valuesFrom(log, 1), ['two', 'three', 'four'])
+    })
+  }
+})
+
 test('retention deletes whole segments by time and by size, and files a minute later', async () => {
   await simulated().run(async world => {
     const io = world.io()

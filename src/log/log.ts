@@ -636,8 +636,10 @@ export class Log {
     })
   }
 
+  /** The last one may wait for the writer, which is in one before it. */
   #endOf(index: number): number {
-    return this.#segments[index + 1]?.baseOffset ?? this.writtenEndOffset
+    const { baseOffset } = this.#segments[index]!
+    return this.#segments[index + 1]?.baseOffset ?? Math.max(baseOffset, this.writtenEndOffset)
   }
 
   /** An empty segment at the end, on disk: without it a start would not know the end any more. */
