@@ -53,13 +53,33 @@ export class LiveBroker {
 
   /** Starts it again where it was; answers the milliseconds from spawn to the first accept. */
   async restart(): Promise<number> {
+    const startedAt = performance.now()
+    this.#spawn()
+    while (!(await accepts(this.port))) {
+      if (this.died !== undefined) throw new Error(`${this.died}\n${this.logTail()}`)
+      if (performance.now() - startedAt > startDeadlineMs) {
+        throw new Error(`the broker does not accept on ${this.bootstrap}\n${this.logTail()}`)
+      }
+      await delay(5)
+    }
+    return performance.now() - startedAt
+  }
+
+  /** Starts it again, and kills it so many milliseconds later, whatever it is doing then. */
+  async startAndKill(afterMs: number): Promise<void> {
+    this.#spawn()
+    await delay(afterMs)
+    if (this.died !== undefined) throw new Error(`${this.died}\n${this.logTail()}`)
+    await this.kill()
+  }
+
+  #spawn(): void {
     const settings = {
       listeners: `PLAINTEXT://${this.bootstrap}`,
       'log.dirs': join(this.directory, 'data'),
       ...this.#options.settings,
     }
     const out = openSync(this.logFile, 'a')
-    const startedAt = performance.now()
     const child = spawn(
       process.execPath,
       [
@@ -76,14 +96,6 @@ export class LiveBroker {
     child.once('exit', (code, signal) => {
       if (!this.#ending) this.died = `the broker ended by itself: ${signal ?? code}`
     })
-    while (!(await accepts(this.port))) {
-      if (this.died !== undefined) throw new Error(`${this.died}\n${this.logTail()}`)
-      if (performance.now() - startedAt > startDeadlineMs) {
-        throw new Error(`the broker does not accept on ${this.bootstrap}\n${this.logTail()}`)
-      }
-      await delay(5)
-    }
-    return performance.now() - startedAt
   }
 
   get pid(): number {

@@ -1,30 +1,73 @@
 /** Apache Kafka in a process of its own, as ../shared/bench starts it (BENCH names another place). */
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
-import { freePort } from './live-broker.ts'
+import { setTimeout as delay } from 'node:timers/promises'
+import { accepts, freePort } from './live-broker.ts'
+
+const startDeadlineMs = 600_000
 
 const bench = process.env['BENCH'] ?? join(import.meta.dirname, '../../shared/bench')
 
 export class LiveKafka {
   readonly bootstrap: string
   readonly #port: string
+  #pid: number
 
-  private constructor(port: string) {
+  private constructor(port: string, started: string) {
     this.#port = port
+    this.#pid = pidOf(started)
     this.bootstrap = `127.0.0.1:${port}`
   }
 
   /** One fresh broker. Throws when it does not start, or is not set up (see bench's kafka-setup). */
   static async start(): Promise<LiveKafka> {
     const port = String(await freePort())
-    execFileSync(join(bench, 'kafka-start'), ['1', port], {
-      stdio: ['ignore', 'ignore', 'inherit'],
-    })
-    return new LiveKafka(port)
+    return new LiveKafka(port, start([port]))
+  }
+
+  /** `kill -9`; resolves when the process is gone. */
+  async kill(): Promise<void> {
+    process.kill(this.#pid, 'SIGKILL')
+    while (isRunning(this.#pid)) await delay(5)
+  }
+
+  /** Starts it again on its data; answers the milliseconds until it accepts connections. */
+  async restart(): Promise<number> {
+    const startedAt = performance.now()
+    this.#pid = pidOf(start([this.#port, '--keep', '--no-wait']))
+    while (!(await accepts(Number(this.#port)))) {
+      const isLate = performance.now() - startedAt > startDeadlineMs
+      if (isLate || !isRunning(this.#pid)) throw new Error('Apache Kafka does not start again')
+      await delay(5)
+    }
+    return performance.now() - startedAt
   }
 
   /** Stops it and removes its files. */
   async remove(): Promise<void> {
     execFileSync(join(bench, 'kafka-stop'), [this.#port, '--purge'], { stdio: 'ignore' })
+  }
+}
+
+/** Answers what kafka-start prints: `node 1 pid 4711 …`. */
+function start(options: readonly string[]): string {
+  return execFileSync(join(bench, 'kafka-start'), ['1', ...options], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+}
+
+function pidOf(started: string): number {
+  const pid = Number(/pid (\d+)/.exec(started)?.[1])
+  if (!Number.isInteger(pid)) throw new Error(`kafka-start says no pid: ${started}`)
+  return pid
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
   }
 }
