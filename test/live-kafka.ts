@@ -1,5 +1,6 @@
 /** Apache Kafka in a process of its own, as ../shared/bench starts it (BENCH names another place). */
 import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { accepts, freePort } from './live-broker.ts'
@@ -63,10 +64,10 @@ function pidOf(started: string): number {
   return pid
 }
 
+/** A zombie that nobody has waited for does not count. */
 function isRunning(pid: number): boolean {
   try {
-    process.kill(pid, 0)
-    return true
+    return !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
   } catch {
     return false
   }
