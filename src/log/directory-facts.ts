@@ -28,6 +28,8 @@ export interface DirectoryFacts {
   readonly hasMarker: boolean
   /** The last run ended in order: everything is synced, and indexes are complete. */
   readonly isClosed: boolean
+  /** Kafka had the directory last. */
+  readonly isAfterKafka: boolean
   readonly recoveryPoints: PartitionOffsets
   readonly highWatermarks: PartitionOffsets
   readonly logStarts: PartitionOffsets
@@ -68,12 +70,18 @@ export async function readDirectoryFacts(disk: Disk, directory: string): Promise
     session,
     hasMarker,
     isClosed: hasMarker && (session?.clean ?? true),
+    isAfterKafka: meta !== undefined && isAfterKafka(session, hasMarker),
     recoveryPoints: await offsets(recoveryPointsName),
     highWatermarks: await offsets(highWatermarksName),
     logStarts: await offsets(logStartsName),
     compactedTo: await offsets(compactionName),
     problems,
   }
+}
+
+/** `ottla log adopt` notes an epoch that no broker has; the marker of our clean stop only Kafka takes. */
+function isAfterKafka(session: Session | undefined, hasMarker: boolean): boolean {
+  return session === undefined || session.brokerEpoch === 0n || (session.clean && !hasMarker)
 }
 
 function isWhole(meta: ReadonlyMap<string, string>): boolean {

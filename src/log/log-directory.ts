@@ -240,6 +240,9 @@ export class LogDirectory {
       ['directory.id', this.directoryId],
     ] as const
     await this.#save(metaPropertiesName, () => formatProperties(meta, '='))
+    // What recovery came to must outlive the session that says who came before.
+    await this.#saveCompaction()
+    await this.#saveRecoveryPoints()
     const logs = [...this.#logs.values()]
     this.#session = {
       directoryId: this.directoryId,
@@ -322,10 +325,12 @@ export class LogDirectory {
         recoveryPoint: isKnown ? this.#found.recoveryPoints.get(key) : undefined,
         logStartOffset: isKnown ? (this.#found.logStarts.get(key) ?? 0) : 0,
         compactedTo: this.#found.compactedTo.get(key) ?? 0,
+        isAfterKafka: isOld && this.#found.isAfterKafka,
         producerIdExpirationMs: this.#host.producerIdExpirationMs,
         markLossy: this.#host.markLossy,
       })
       this.#unloaded.delete(name)
+      if (recovered.compactedTo > 0) this.#found.compactedTo.set(key, recovered.compactedTo)
       const isLoss =
         recovered.outcome === 'lossy' ||
         (recovered.outcome === 'torn' && this.lastRun !== 'killed' && !this.#found.session?.allSync)

@@ -54,6 +54,8 @@ export interface RecoveryOptions {
   readonly logStartOffset: number
   /** Below it compaction may have taken whole segments; 0: nowhere. */
   readonly compactedTo: number
+  /** Kafka wrote it last: its cleaner leaves gaps between segments, and may not have noted to where. */
+  readonly isAfterKafka?: boolean
   readonly producerIdExpirationMs: number
   /** For `ottla log verify --repair`: all segments are read, and a copy of all that is cut is kept. */
   readonly isRepair?: boolean
@@ -71,6 +73,8 @@ export interface RecoveredLog {
   readonly producers: ProducerState
   /** Offsets of the snapshots on disk, rising. */
   readonly snapshots: number[]
+  /** As in the options, or where the last gap ends that Kafka's cleaner left. */
+  readonly compactedTo: number
   /** The last segment's file has unreadable bytes behind its size, and nothing valid follows. */
   readonly hasDamagedTail: boolean
   /** `torn`: a batch whose write was cut short is gone, which nobody was told of. */
@@ -92,6 +96,7 @@ class Recovery {
   #epochs = new LeaderEpochs()
   #producers: ProducerState
   #snapshots: number[] = []
+  #compactedTo: number
   #hasDamagedTail = false
   #mayBeDamaged = false
   #outcome: RecoveredLog['outcome'] = 'whole'
@@ -99,6 +104,7 @@ class Recovery {
   constructor(shared: SharedStorage, options: RecoveryOptions) {
     this.#shared = shared
     this.#options = options
+    this.#compactedTo = options.compactedTo
     this.#producers = new ProducerState(options.producerIdExpirationMs)
   }
 
@@ -123,6 +129,7 @@ class Recovery {
       epochs: this.#epochs,
       producers: this.#producers,
       snapshots: this.#snapshots,
+      compactedTo: this.#compactedTo,
       hasDamagedTail: this.#hasDamagedTail,
       outcome: this.#outcome,
     }
@@ -245,12 +252,16 @@ class Recovery {
   }
 
   /**
-   * A whole segment is missing before this one: compaction took it; or after a power loss what
+   * There is a gap before this segment: compaction left it; or after a power loss what
    * follows was not synced and goes; else it is damage. True when the scan goes on.
    */
   async #skipTo(index: number, expected: Expected): Promise<boolean> {
     const { baseOffset } = this.#segments[index]!
-    if (baseOffset <= this.#options.compactedTo) {
+    if (baseOffset > this.#compactedTo && this.#options.isAfterKafka) {
+      this.#report(`has nothing between offsets ${expected.offset} and ${baseOffset}: compacted`)
+      this.#compactedTo = baseOffset
+    }
+    if (baseOffset <= this.#compactedTo) {
       expected.offset = baseOffset
       return true
     }

@@ -139,6 +139,7 @@ class Repair {
       recoveryPoint: of(this.#state.recoveryPoints),
       logStartOffset: of(this.#state.logStarts) ?? 0,
       compactedTo: of(this.#state.compactedTo) ?? 0,
+      isAfterKafka: this.#state.isAfterKafka,
       producerIdExpirationMs: Number.POSITIVE_INFINITY,
       isRepair: true,
       markLossy: () => this.#markLossy(),

@@ -194,6 +194,7 @@ class Verifier implements Inspection {
     const facts = {
       // Kafka's controller does not close its log.
       isClosed: state.isClosed && name !== kraftFolderName,
+      isAfterKafka: state.isAfterKafka,
       recoveryPoint: of(state.recoveryPoints) ?? 0,
       highWatermark: of(state.highWatermarks) ?? 0,
       logStart: of(state.logStarts) ?? 0,
@@ -241,6 +242,7 @@ function isRetired(name: string): boolean {
 /** What the directory says of a folder; 0 where it says nothing. */
 interface FolderFacts {
   readonly isClosed: boolean
+  readonly isAfterKafka: boolean
   readonly recoveryPoint: number
   readonly highWatermark: number
   readonly logStart: number
@@ -323,7 +325,8 @@ class FolderScan {
 
   #gap(from: number, to: number): void {
     const what = `nothing lies between offsets ${from} and ${to}: a segment is missing, unless the topic is compacted`
-    this.#inspection.found({ kind: 'damage', path: this.#folder, offset: from, what })
+    const kind = this.#facts.isAfterKafka ? 'note' : 'damage'
+    this.#inspection.found({ kind, path: this.#folder, offset: from, what })
   }
 
   /** What the checkpoints promise of the end. */
