@@ -10,6 +10,7 @@ import { nodeIo } from '../src/io/node.ts'
 import { batchOf, config, topicId } from '../src/log/fixture.ts'
 import type { Log } from '../src/log/log.ts'
 import { LogDirectory } from '../src/log/log-directory.ts'
+import { unheard } from '../src/log/log-listener.ts'
 
 const megabytes = Number(process.argv[2] ?? 300)
 const inFlight = 32
@@ -72,7 +73,7 @@ async function appendAll(log: Log, batch: Uint8Array, count: number): Promise<Wo
         appended++
       }
     }
-    log.onEnd = more
+    log.listener = { ...unheard, onEnd: more }
   })
   return { bytes: count * perBatch, batches: count }
 }

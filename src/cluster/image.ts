@@ -20,6 +20,7 @@ import {
   type LogEnd,
   type PartitionValue,
   parseKey,
+  sharing,
   type TopicInfoValue,
 } from './keys.ts'
 import type { PartitionState } from './partition-state.ts'
@@ -114,6 +115,7 @@ export class Image {
   readonly #listeners = new Set<(change: ImageChange) => void>()
   #revision = 0n
   #partitionCount = 0
+  readonly #partitionCodec = sharing(codecs.partition)
 
   constructor(report: Report) {
     this.#report = report
@@ -312,7 +314,7 @@ export class Image {
         touched.topics.add(meaning.topicId)
         return
       case 'partition':
-        this.#applyPartition(meaning.topicId, meaning.index, known(entry, codecs.partition))
+        this.#applyPartition(meaning.topicId, meaning.index, known(entry, this.#partitionCodec))
         touched.topics.add(meaning.topicId)
         return
       case 'alive':
@@ -422,7 +424,7 @@ export class Image {
   }
 }
 
-function known<T>(entry: Entry | undefined, codec: Codec<T>): Known<T> | undefined {
+function known<T>(entry: Entry | undefined, codec: Pick<Codec<T>, 'decode'>): Known<T> | undefined {
   if (entry === undefined) return undefined
   const { createRevision, modRevision, lease } = entry
   return { value: codec.decode(entry.value), createRevision, modRevision, lease }

@@ -293,6 +293,18 @@ export const codecs = {
   deleted: stored<DeletedValue>({ deletedMs: whole, waiting: list(whole) }),
 }
 
+/** Decodes equal values that follow one another, as those of a topic's partitions, to one object. */
+export function sharing<T>(codec: Codec<T>): Pick<Codec<T>, 'decode'> {
+  let last: { readonly bytes: Uint8Array; readonly value: T } | undefined
+  return {
+    decode(bytes) {
+      const isSame = last?.bytes === bytes || (last && Buffer.compare(last.bytes, bytes) === 0)
+      if (!isSame) last = { bytes, value: codec.decode(bytes) }
+      return last!.value
+    },
+  }
+}
+
 /** What a key is about; undefined for keys of other releases. */
 export type KeyMeaning =
   | { readonly kind: 'cluster' | 'controller' | 'controllerSeq' | 'producerIds' }

@@ -47,6 +47,9 @@ export const localStoreName = 'ottla-metadata.log'
 /** A log longer than this becomes a snapshot. */
 const snapshotAfterBytes = 4 * 1024 * 1024
 
+/** Changes kept for those who watch: they are in this process, and right behind. */
+const historyChanges = 1000
+
 /** Steps of at most about this many bytes share one flush. */
 const maxFlushBytes = 16 * 1024 * 1024
 
@@ -73,7 +76,7 @@ export async function openLocalStore(
     log: `${directory}/${localStoreName}`,
     snapshot: `${directory}/ottla-metadata.snapshot`,
   }
-  const model = new StoreModel()
+  const model = new StoreModel({ historyChanges })
   const covered = await readSnapshot(io, paths, model)
   const file = await io.disk.open(paths.log, { create: true })
   await io.disk.syncDirectory(directory)

@@ -48,6 +48,8 @@ export interface StoreContent {
 export interface StoreModelOptions {
   /** Revisions kept for watches and reads in the past. */
   readonly historyRevisions?: number
+  /** Changes kept of them, at least those of the last revision; as many as there are by default. */
+  readonly historyChanges?: number
   /** A shorter lease is granted as one of this length: 2 s in etcd. */
   readonly minTtlMs?: number
 }
@@ -70,14 +72,19 @@ export class StoreModel {
   readonly #entries = new Map<string, Entry>()
   readonly #leases = new Map<bigint, LeaseState>()
   readonly #historyRevisions: number
+  readonly #historyChanges: number
   readonly #minTtlMs: number
   /** One element a revision; the first is of `#oldest`. */
   #history: KeyChange[][] = []
+  /** In all of `#history`. */
+  #changes = 0
+  #lastValue: Uint8Array = new Uint8Array(0)
   #oldest = 2n
   #revision = 1n
 
   constructor(options: StoreModelOptions = {}) {
     this.#historyRevisions = options.historyRevisions ?? 10_000
+    this.#historyChanges = options.historyChanges ?? Number.POSITIVE_INFINITY
     this.#minTtlMs = options.minTtlMs ?? 0
   }
 
@@ -199,14 +206,16 @@ export class StoreModel {
     for (const { id, ttlMs } of content.leases) {
       this.#leases.set(id, { ttlMs, expiresAtMs: nowMs + ttlMs, keys: new Set() })
     }
-    for (const entry of content.entries) this.#set(entry.key, entry)
+    for (const entry of content.entries) {
+      this.#set(entry.key, { ...entry, value: this.#shared(entry.value) })
+    }
   }
 
   /** Forgets the history before `revision`, as etcd's compaction does. */
   compact(revision: bigint): void {
     const gone = revision - this.#oldest
     if (gone <= 0n) return
-    this.#history.splice(0, Number(gone))
+    for (const { length } of this.#history.splice(0, Number(gone))) this.#changes -= length
     this.#oldest = revision
   }
 
@@ -269,10 +278,10 @@ export class StoreModel {
         ? undefined
         : {
             key,
-            value: change.value,
+            value: this.#shared(change.value),
             createRevision: before?.createRevision ?? revision,
             modRevision: revision,
-            version: (before?.version ?? 0n) + 1n,
+            version: before === undefined ? 1n : before.version + 1n,
             lease: change.lease,
           }
     this.#set(key, after)
@@ -290,15 +299,30 @@ export class StoreModel {
     }
   }
 
+  /** Values that are equal and follow one another, as those of a topic's partitions, are one. */
+  #shared(value: Uint8Array): Uint8Array {
+    if (Buffer.compare(value, this.#lastValue) !== 0) this.#lastValue = value
+    return this.#lastValue
+  }
+
   /** Takes the next revision when keys changed. */
   #take(touched: KeyChange[]): void {
     if (touched.length === 0) return
     this.#revision++
     this.#history.push(touched)
+    this.#changes += touched.length
     // Cut in larger pieces: a shift at every revision would move them all each time.
     if (this.#history.length >= this.#historyRevisions + 1000) {
       this.compact(this.#revision - BigInt(this.#historyRevisions) + 1n)
     }
+    if (this.#changes >= 2 * this.#historyChanges) this.#forgetChanges()
+  }
+
+  #forgetChanges(): void {
+    let kept = this.#history.length
+    let changes = 0
+    while (kept > 0 && changes < this.#historyChanges) changes += this.#history[--kept]!.length
+    this.compact(this.#oldest + BigInt(kept))
   }
 }
 

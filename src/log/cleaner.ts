@@ -85,7 +85,7 @@ export class Cleaner {
     let best: { readonly item: CleanableLog; readonly dirtiness: Dirtiness } | undefined
     for (const item of [...this.#logs()]) {
       if (this.#isClosed) return undefined
-      if (this.#busy.has(item.log) || !item.log.compaction.isWanted) continue
+      if (this.#busy.has(item.log) || !item.log.isToCompact) continue
       const dirtiness = await item.log.compaction.dirtiness(item.lastStableOffset, nowMs)
       if (dirtiness === undefined || this.#busy.has(item.log)) continue
       if (best === undefined || dirtiness.ratio > best.dirtiness.ratio) best = { item, dirtiness }

@@ -16,6 +16,7 @@ import { batchesOf, batchOf, checkFiles, compacted, meansOf } from './compaction
 import { openDirectory, openLog, startMs } from './fixture.ts'
 import type { Log } from './log.ts'
 import type { LogDirectory } from './log-directory.ts'
+import { unheard } from './log-listener.ts'
 
 const config: LogConfig = { ...compacted, segmentBytes: 1200, flushMessages: 1 }
 
@@ -94,8 +95,11 @@ class Run {
       maxOpenFiles: 4 + this.#random.below(8),
     })
     this.#log = await openLog(this.#directory, config)
-    this.#log.onEnd = end => {
-      this.#written = Math.max(this.#written, end)
+    this.#log.listener = {
+      ...unheard,
+      onEnd: end => {
+        this.#written = Math.max(this.#written, end)
+      },
     }
   }
 

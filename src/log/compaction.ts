@@ -81,19 +81,16 @@ export class Compaction {
     }
   }
 
-  /** Whether there may be something to do; cheap, for it is asked of every log again and again. */
-  get isWanted(): boolean {
-    return this.#log.config().cleanupCompact && this.#isPossible && this.#log.segments.length > 1
-  }
-
-  get #isPossible(): boolean {
+  /** Whether a pass may be made, if the topic wants it. */
+  get isPossible(): boolean {
     return !this.#hasFailed && !this.#isHeld && this.#running === undefined
   }
 
   /** How dirty the log is; undefined when a pass is not wanted, not possible, or not worth it. */
   async dirtiness(lastStableOffset: number, nowMs: number): Promise<Dirtiness | undefined> {
-    if (!this.isWanted) return undefined
     const config = this.#log.config()
+    const isWanted = config.cleanupCompact && this.#log.segments.length > 1
+    if (!isWanted || !this.isPossible) return undefined
     const dirtiness = await this.#look(lastStableOffset, nowMs).catch(error => {
       if (!(error instanceof SegmentRetiredError)) this.#fail(error as Error)
       return undefined
@@ -143,7 +140,7 @@ export class Compaction {
    * stays, and the next begins anew. Without a pass that may be made it does nothing.
    */
   clean(lastStableOffset: number, means: CompactionMeans): Promise<PassResult | undefined> {
-    if (!this.#isPossible) return Promise.resolve(undefined)
+    if (!this.isPossible) return Promise.resolve(undefined)
     const running = this.#run(lastStableOffset, means)
       .catch((error: Error) => this.#ended(error))
       .finally(() => {

@@ -98,11 +98,13 @@ export async function openLog(
 export function written(log: Log, end = log.logEndOffset): Promise<void> {
   return new Promise((resolve, reject) => {
     if (log.writtenEndOffset >= end) resolve()
-    log.onEnd = now => {
-      if (now >= end) resolve()
+    log.listener = {
+      onEnd(now) {
+        if (now >= end) resolve()
+      },
+      onUnwritten: (_, error) => reject(error),
+      onOffline: reject,
     }
-    log.onUnwritten = (_, error) => reject(error)
-    log.onOffline = reject
   })
 }
 

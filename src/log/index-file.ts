@@ -14,6 +14,8 @@ const maxPendingEntries = 512
 /** No index can be larger: segment.index.bytes is an int32, and a file this long is not ours. */
 const maxIndexFileBytes = 1 << 30
 
+const noEntries = new Uint8Array(0)
+
 /** The index is missing or makes no sense: it has to be built again. */
 export class IndexBrokenError extends Error {
   override readonly name = 'IndexBrokenError'
@@ -58,7 +60,7 @@ export class IndexFile {
   readonly #cache: IndexCache
   /** Entries in the file; undefined: as many as it has, not yet looked at. */
   #fileEntries: number | undefined
-  #pending = new Uint8Array(0)
+  #pending = noEntries
   #pendingEntries = 0
   #loaded: Uint8Array<ArrayBuffer> | undefined
 
@@ -159,8 +161,8 @@ export class IndexFile {
       { create: true },
     )
     const written = waiting.length / this.entryBytes
-    this.#pending = this.#pending.slice(waiting.length)
     this.#pendingEntries -= written
+    this.#pending = this.#pendingEntries > 0 ? this.#pending.slice(waiting.length) : noEntries
     this.#fileEntries! += written
   }
 
@@ -174,7 +176,7 @@ export class IndexFile {
       create: true,
     })
     this.#fileEntries = entries
-    this.#pending = new Uint8Array(0)
+    this.#pending = noEntries
     this.#pendingEntries = 0
     this.unload()
   }

@@ -32,7 +32,7 @@ export class LeaderEpochs {
   assign(epoch: number, startOffset: number): boolean {
     if (epoch <= this.latest) return false
     this.truncateFromEnd(startOffset)
-    this.#entries.push({ epoch, startOffset })
+    this.#entries = [...this.#entries, { epoch, startOffset }] // Exact: most logs have one.
     return true
   }
 

@@ -287,16 +287,19 @@ export class LogDirectory {
   async openLog(options: OpenLogOptions): Promise<Log> {
     this.#refuseIfOffline()
     const name = folderName(options.topic, options.partition)
-    let opening = this.#opening.get(name)
-    if (opening === undefined) {
-      opening = this.#load(name, options)
-      this.#opening.set(name, opening)
-      opening.catch(() => this.#opening.delete(name))
-    }
-    const log = await opening
+    const log = this.#logs.get(name) ?? (await this.#loading(name, options))
     if (log.topicId !== options.topicId) throw inconsistentTopicId(name, log.topicId)
     log.configure(options.config)
     return log
+  }
+
+  #loading(name: string, options: OpenLogOptions): Promise<Log> {
+    let loading = this.#opening.get(name)
+    if (loading === undefined) {
+      loading = this.#load(name, options).finally(() => this.#opening.delete(name))
+      this.#opening.set(name, loading)
+    }
+    return loading
   }
 
   #refuseIfOffline(): void {
@@ -336,7 +339,8 @@ export class LogDirectory {
         (recovered.outcome === 'torn' && this.lastRun !== 'killed' && !this.#found.session?.allSync)
       if (isLoss) this.#isLossless = false
       const log = new Log(this.#host, { topic, partition, topicId, folder }, config, recovered)
-      log.compaction.cleanedEndOffset = isKnown ? this.#found.compactedTo.get(key) : undefined
+      const compactedTo = isKnown ? this.#found.compactedTo.get(key) : undefined
+      if (compactedTo !== undefined) log.compaction.cleanedEndOffset = compactedTo
       this.#logs.set(name, log)
       return log
     } catch (error) {
@@ -543,8 +547,7 @@ export class LogDirectory {
 
   async #saveCompaction(): Promise<void> {
     const ends = this.#found.compactedTo
-    for (const { topic, partition, compaction } of this.#logs.values()) {
-      const { cleanedEndOffset } = compaction
+    for (const { topic, partition, cleanedEndOffset } of this.#logs.values()) {
       if (cleanedEndOffset !== undefined) ends.set(partitionKey(topic, partition), cleanedEndOffset)
     }
     if (ends.size > 0) await this.#save(compactionName, () => formatOffsets(ends))
@@ -700,12 +703,10 @@ function inconsistentTopicId(name: string, topicId: string): KafkaError {
 
 /** Runs `work` for all items, a few at a time; throws the first failure when all are done. */
 async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
-  const rest = [...items]
+  const rest = items.values()
   const failures: unknown[] = []
   const worker = async () => {
-    for (let item = rest.shift(); item !== undefined; item = rest.shift()) {
-      await work(item).catch(error => failures.push(error))
-    }
+    for (const item of rest) await work(item).catch(error => failures.push(error))
   }
   await Promise.all(Array.from({ length: concurrency }, worker))
   if (failures.length > 0) throw failures[0]

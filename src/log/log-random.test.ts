@@ -13,6 +13,7 @@ import {
 } from './fixture.ts'
 import type { Log } from './log.ts'
 import type { LogDirectory } from './log-directory.ts'
+import { unheard } from './log-listener.ts'
 
 const config: LogConfig = {
   ...defaults,
@@ -75,12 +76,15 @@ class Run {
       maxOpenFiles: 4,
     })
     this.#log = await openLog(this.#directory, config)
-    this.#log.onEnd = end => {
-      this.#written = Math.max(this.#written, end)
-    }
-    this.#log.onUnwritten = end => {
-      assert.ok(end >= this.#written)
-      this.#values.length = end
+    this.#log.listener = {
+      ...unheard,
+      onEnd: end => {
+        this.#written = Math.max(this.#written, end)
+      },
+      onUnwritten: end => {
+        assert.ok(end >= this.#written)
+        this.#values.length = end
+      },
     }
   }
 

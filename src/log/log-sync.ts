@@ -11,12 +11,14 @@ import { isDiskFull, type Segment } from './segment.ts'
 /** Longest flush.ms that is a timer; above, as by default, the time of writing is the kernel's. */
 const maxFlushMs = 2 ** 40
 
+const idle = Promise.resolve()
+
 /** What is synced. */
 export interface SyncedLog {
   readonly folder: string
   /** Oldest first. */
   readonly segments: readonly Segment[]
-  writtenEndOffset(): number
+  readonly writtenEndOffset: number
   saveSnapshot(offset: number, bytes: Uint8Array): Promise<void>
 }
 
@@ -25,7 +27,7 @@ export class LogSync {
   durableEndOffset: number
   readonly #host: LogHost
   readonly #log: SyncedLog
-  #running: Promise<void> = Promise.resolve()
+  #running: Promise<void> = idle
   #next: Promise<void> | undefined
   #timer: Timer | undefined
 
@@ -90,7 +92,7 @@ export class LogSync {
   #unsynced(): { segment: Segment; end: number }[] {
     const { segments } = this.#log
     const found = []
-    let end = this.#log.writtenEndOffset()
+    let end = this.#log.writtenEndOffset
     for (const segment of segments.toReversed()) {
       if (end <= this.durableEndOffset && !segment.needsSync) break
       found.push({ segment, end })

@@ -4,6 +4,7 @@ import { buildBatch } from '../protocol/records/build.ts'
 import { simulated } from '../sim/world.ts'
 import { batchOf, config, openDirectory, openLog, startMs, valuesFrom, written } from './fixture.ts'
 import { LogDirectory } from './log-directory.ts'
+import { unheard } from './log-listener.ts'
 
 test('what is appended is read back in order, from any offset, in the same process and after a restart', async () => {
   await simulated().run(async world => {
@@ -45,7 +46,7 @@ test('appends of one turn and those that come during a write share the next writ
   await simulated().run(async world => {
     const log = await openLog(await openDirectory(world.io()))
     const ends: number[] = []
-    log.onEnd = end => ends.push(end)
+    log.listener = { ...unheard, onEnd: end => ends.push(end) }
     for (let index = 0; index < 10; index++) log.append(batchOf(['a']), 0)
     await world.sleep(0.01) // The first write is under way.
     for (let index = 0; index < 20; index++) log.append(batchOf(['b']), 0)
@@ -374,8 +375,11 @@ test('a failed sync or write takes the directory offline, and nothing is acknowl
       let acknowledged = 1
       log.append(batchOf(['b']), 0)
       const failed = assert.rejects(written(log), /EIO|cannot/i)
-      log.onEnd = end => {
-        acknowledged = end
+      log.listener = {
+        ...log.listener,
+        onEnd(end) {
+          acknowledged = end
+        },
       }
       await failed
       world.disk().fault = undefined

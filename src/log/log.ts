@@ -21,6 +21,7 @@ import { Compaction } from './compaction.ts'
 import { leaderEpochsName } from './file-names.ts'
 import type { LeaderEpochs } from './leader-epochs.ts'
 import type { LogHost } from './log-host.ts'
+import { type LogListener, unheard } from './log-listener.ts'
 import { LogSync } from './log-sync.ts'
 import {
   type FoundOffset,
@@ -29,7 +30,7 @@ import {
   type Lookup,
 } from './offset-lookup.ts'
 import { encodeSnapshot } from './producer-snapshot.ts'
-import type { ProducerState, Undo } from './producer-state.ts'
+import type { ActiveProducer, ProducerState, Undo } from './producer-state.ts'
 import { loadProducers, type RecoveredLog, setAsideFrom, snapshotPath } from './recovery.ts'
 import { expiredSegments } from './retention.ts'
 import { isDiskFull, Segment, SegmentRetiredError } from './segment.ts'
@@ -50,16 +51,6 @@ export interface Appended {
 export interface LogRead {
   readonly chunks: Uint8Array[]
   readonly bytes: number
-}
-
-export interface ActiveProducer {
-  readonly producerId: number
-  readonly producerEpoch: number
-  readonly lastSequence: number
-  readonly lastTimestamp: number
-  readonly coordinatorEpoch: number
-  /** −1: no open transaction. */
-  readonly currentTransactionStartOffset: number
 }
 
 /** What the writer has to do: without a batch only to begin the segment. */
@@ -85,19 +76,14 @@ export class Log {
   readonly topicId: string
   readonly folder: string
   readonly epochs: LeaderEpochs
-  readonly compaction: Compaction
   logStartOffset: number
   /** The offset that the next record gets. */
   logEndOffset: number
   writtenEndOffset: number
-  /** Records below `end` are written; with flush.messages=1 they are synced too. */
-  onEnd: (end: number) => void = () => {}
-  /** Records from `end` on could not be written and are gone (disk full): their waiters fail. */
-  onUnwritten: (end: number, error: KafkaError) => void = () => {}
-  onOffline: (error: Error) => void = () => {}
+  listener: LogListener = unheard
 
   readonly #host: LogHost
-  readonly #tail: Tail
+  #tail: Tail | undefined
   readonly #segments: Segment[]
   readonly #sync: LogSync
   #producers: ProducerState
@@ -112,12 +98,13 @@ export class Log {
   #group: readonly Waiting[] = []
   /** Called when the group under way is written, or failed. */
   #afterGroup: (() => void)[] = []
-  #savingEpochs: Promise<void> = Promise.resolve()
+  #savingEpochs: Promise<void> | undefined
   #areEpochsSaved = true
   /** Set while the disk is full: when the next append is let through. */
   #fullUntilMs: number | undefined
   #closed: Error | undefined
-  readonly #reported = new Set<string>()
+  #compaction: Compaction | undefined
+  #reported: Set<string> | undefined
 
   constructor(
     host: LogHost,
@@ -134,38 +121,39 @@ export class Log {
     this.logEndOffset = recovered.logEndOffset
     this.writtenEndOffset = recovered.logEndOffset
     this.#host = host
-    this.#tail = host.tails.tail()
     this.#segments = recovered.segments
     this.#writing = this.#active
-    this.#sync = new LogSync(
-      host,
-      {
-        folder: identity.folder,
-        segments: this.#segments,
-        writtenEndOffset: () => this.writtenEndOffset,
-        saveSnapshot: (offset, bytes) => this.#saveSnapshot(offset, bytes),
-      },
-      recovered.durableEndOffset,
-    )
-    this.compaction = this.#compaction()
+    this.#sync = new LogSync(host, this, recovered.durableEndOffset)
     this.#producers = recovered.producers
     this.#snapshots = recovered.snapshots
     this.#hasDamagedTail = recovered.hasDamagedTail
     this.#config = config
   }
 
-  #compaction(): Compaction {
-    return new Compaction(this.#host, {
+  /** Made for those that are compacted: most are not. */
+  get compaction(): Compaction {
+    this.#compaction ??= new Compaction(this.#host, {
       folder: this.folder,
       segments: this.#segments,
       bounds: () => this,
       config: () => this.#config,
       lastOfProducers: end => this.#producers.lastBatches(end),
       replaced: async (baseOffset, endOffset) => {
-        this.#tail.forgetBelow(endOffset)
+        this.#tail?.forgetBelow(endOffset)
         await this.#dropSnapshots(offset => offset > baseOffset && offset < endOffset)
       },
     })
+    return this.#compaction
+  }
+
+  /** To where compaction came; undefined: nowhere. */
+  get cleanedEndOffset(): number | undefined {
+    return this.#compaction?.cleanedEndOffset
+  }
+
+  /** Whether there may be something to compact; cheap, for it is asked of every log again and again. */
+  get isToCompact(): boolean {
+    return this.#config.cleanupCompact && this.#segments.length > 1 && this.compaction.isPossible
   }
 
   /** Below it everything is synced: the recovery point. */
@@ -208,13 +196,12 @@ export class Log {
 
   /** From now on; a looser flush policy once the directory has noted that it is one. */
   configure(config: LogConfig): void {
-    const next: LogConfig = { ...config }
-    this.#nextConfig = next
+    this.#nextConfig = config
     const isLooser = this.syncsEachWrite && config.flushMessages > 1
-    if (!isLooser) this.#config = next
+    if (!isLooser) this.#config = config
     else {
       void this.#host.loosenPolicy().then(() => {
-        if (this.#nextConfig === next) this.#config = next
+        if (this.#nextConfig === config) this.#config = config
       })
     }
   }
@@ -224,10 +211,7 @@ export class Log {
   }
 
   activeProducers(): ActiveProducer[] {
-    return [...this.#producers.entries()].map(({ batches, ...producer }) => ({
-      ...producer,
-      lastSequence: batches.at(-1)?.lastSequence ?? -1,
-    }))
+    return this.#producers.active()
   }
 
   // ── Append ─────────────────────────────────────────────────────────────────
@@ -282,9 +266,10 @@ export class Log {
     const endOffset = batch.lastOffset + 1
     const stored = { bytes: batch.bytes, baseOffset, endOffset, maxTimestamp: batch.maxTimestamp }
     const undo = batch.producerId >= 0 ? this.#producers.append(batch, nowMs) : undefined
-    if (segment.planned.size === 0) segment.planned.firstTimestamp = batch.maxTimestamp
-    segment.planned.size += batch.bytes.length
+    if (segment.plannedSize === 0) segment.plannedFirstTimestamp = batch.maxTimestamp
+    segment.plannedSize += batch.bytes.length
     this.#waiting.push({ batch: stored, segment, undo })
+    this.#tail ??= this.#host.tails.tail()
     this.#tail.add(stored)
     this.logEndOffset = endOffset
   }
@@ -297,7 +282,7 @@ export class Log {
     nowMs: number,
   ): void {
     const active = this.#active
-    const { size, firstTimestamp } = active.planned
+    const { plannedSize: size, plannedFirstTimestamp: firstTimestamp } = active
     if (size === 0) return
     const { segmentBytes, segmentIndexBytes } = this.#config
     const spanMs = firstTimestamp >= 0 ? maxTimestamp - firstTimestamp : nowMs - active.createdMs
@@ -328,7 +313,7 @@ export class Log {
       const group = this.#takeGroup()
       this.#group = group
       const failure = await this.#writeGroup(group).catch((error: Error) => error)
-      if (failure === undefined) this.onEnd(this.writtenEndOffset)
+      if (failure === undefined) this.listener.onEnd(this.writtenEndOffset)
       else await this.#writeFailed(group, failure)
       this.#group = []
       for (const resume of this.#afterGroup.splice(0)) resume()
@@ -398,16 +383,16 @@ export class Log {
     } catch (cutError) {
       return this.#host.fail(cutError as Error)
     }
-    this.onUnwritten(this.writtenEndOffset, diskFull(this.folder))
+    this.listener.onUnwritten(this.writtenEndOffset, diskFull(this.folder))
   }
 
   /** As if these batches had never come; answers the segments that they would have begun. */
   #takeBack(lost: readonly Waiting[]): Segment[] {
     for (const { undo } of lost.toReversed()) if (undo !== undefined) this.#producers.undo(undo)
     this.logEndOffset = this.writtenEndOffset
-    this.#tail.truncate(this.writtenEndOffset)
+    this.#tail?.truncate(this.writtenEndOffset)
     this.#writing.isSealed = false
-    this.#writing.planned.size = this.#writing.size
+    this.#writing.plannedSize = this.#writing.size
     return this.#segments.splice(this.#segments.indexOf(this.#writing) + 1)
   }
 
@@ -428,7 +413,8 @@ export class Log {
     await this.#orFail(() => this.#sync.sync())
   }
 
-  async #saveSnapshot(offset: number, bytes: Uint8Array): Promise<void> {
+  /** For LogSync. */
+  async saveSnapshot(offset: number, bytes: Uint8Array): Promise<void> {
     await this.#host.io.disk.replaceFile(snapshotPath(this.folder, offset), bytes)
     this.#snapshots = [...this.#snapshots.filter(taken => taken !== offset), offset]
     this.#snapshots.sort((a, b) => a - b)
@@ -451,7 +437,7 @@ export class Log {
     this.#refuseOutside(offset)
     const bound = Math.min(end, this.writtenEndOffset)
     if (offset >= bound) return { chunks: [], bytes: 0 }
-    const tail = this.#tail.read(offset, bound, maxBytes, atLeastOneBatch)
+    const tail = this.#tail?.read(offset, bound, maxBytes, atLeastOneBatch)
     if (tail !== undefined) return tail
     const bytes = await this.#guarded(offset, async () => {
       const { indexIntervalBytes } = this.#config
@@ -503,7 +489,7 @@ export class Log {
       this.#refuseIfClosed()
       this.#refuseOutside(offset)
       if (error instanceof SegmentRetiredError) {
-        await this.compaction.moved()
+        await this.#compaction?.moved()
         return this.#guarded(offset, read) // Another one is in its place.
       }
       const { code, message } = error as { code?: unknown; message: string }
@@ -515,6 +501,7 @@ export class Log {
 
   /** Clients ask again and again; people are told once. */
   #reportOnce(fields: ReportFields, message: string): void {
+    this.#reported ??= new Set()
     if (this.#reported.has(message) || this.#reported.size >= maxReported) return
     this.#reported.add(message)
     this.#host.io.report.error(fields, message)
@@ -574,11 +561,16 @@ export class Log {
   #saveEpochs(): Promise<void> {
     const path = `${this.folder}/${leaderEpochsName}`
     this.#areEpochsSaved = false
-    const saved = this.#savingEpochs.then(async () => {
+    const saved = (this.#savingEpochs ?? Promise.resolve()).then(async () => {
       await this.#host.io.disk.replaceFile(path, formatEpochs(this.epochs.entries))
       this.#areEpochsSaved = true
     })
-    this.#savingEpochs = saved.catch(() => {})
+    const saving = saved
+      .catch(() => {})
+      .then(() => {
+        if (this.#savingEpochs === saving) this.#savingEpochs = undefined
+      })
+    this.#savingEpochs = saving
     return saved
   }
 
@@ -612,7 +604,7 @@ export class Log {
   async enforceRetention(highWatermark: number, nowMs: number): Promise<void> {
     if (this.#closed !== undefined) return
     this.#producers.expire(nowMs)
-    await this.compaction.moved()
+    await this.#compaction?.moved()
     const segments = [...this.#segments]
     const facts = segments.map((segment, index) => ({
       endOffset: this.#endOf(index),
@@ -654,7 +646,7 @@ export class Log {
     if (newest === undefined) return
     // A sync under way may be at one of them; afterwards none comes back to them.
     await this.#sync.sync()
-    await this.compaction.moved()
+    await this.#compaction?.moved()
     const written = this.#segments.indexOf(this.#writing)
     const deleted = this.#segments.splice(0, Math.min(this.#segments.indexOf(newest) + 1, written))
     if (deleted.length === 0) return
@@ -708,19 +700,19 @@ export class Log {
     if (found !== undefined) await segment.truncate(found.position, indexIntervalBytes)
     this.#writing = segment
     segment.isSealed = false
-    segment.planned.size = segment.size
+    segment.plannedSize = segment.size
     await segment.sync()
     await this.#forgetFrom(end)
   }
 
   /** Before anything is cut, for a start that finds less than the checkpoints say calls it a loss. */
   async #endAt(end: number): Promise<void> {
-    this.#tail.truncate(end)
+    this.#tail?.truncate(end)
     this.logEndOffset = end
     this.writtenEndOffset = end
     this.#sync.durableEndOffset = Math.min(this.durableEndOffset, end)
     this.logStartOffset = Math.min(this.logStartOffset, end)
-    this.compaction.cut(end)
+    this.#compaction?.cut(end)
     await this.#host.logEndFell()
   }
 
@@ -754,7 +746,7 @@ export class Log {
     if (!active.isCreated) return
     await active.completeIndexes()
     if ((this.#snapshots.at(-1) ?? 0) >= this.logEndOffset) return
-    await this.#saveSnapshot(this.logEndOffset, encodeSnapshot(this.#producers))
+    await this.saveSnapshot(this.logEndOffset, encodeSnapshot(this.#producers))
     const bases = new Set(this.#segments.map(({ baseOffset }) => baseOffset))
     await this.#dropSnapshots(offset => offset < this.logEndOffset && !bases.has(offset))
   }
@@ -772,7 +764,7 @@ export class Log {
   goOffline(error: Error): void {
     if (this.#closed !== undefined) return
     this.#end(error)
-    this.onOffline(error)
+    this.listener.onOffline(error)
   }
 
   #end(error: Error): void {
@@ -780,7 +772,7 @@ export class Log {
     void this.compaction.hold()
     void this.#sync.stop()
     this.#waiting = []
-    this.#tail.clear()
+    this.#tail?.clear()
   }
 }
 

@@ -39,16 +39,30 @@ export interface ProducerEntry {
   readonly currentTransactionStartOffset: number
 }
 
+/** What people are told of a producer. */
+export interface ActiveProducer {
+  readonly producerId: number
+  readonly producerEpoch: number
+  readonly lastSequence: number
+  readonly lastTimestamp: number
+  readonly coordinatorEpoch: number
+  /** −1: no open transaction. */
+  readonly currentTransactionStartOffset: number
+}
+
 /** Puts back what an append replaced. */
 export interface Undo {
   readonly producerId: number
   readonly before: ProducerEntry | undefined
 }
 
+/** Of logs without any, which are many; nothing is put into it. */
+const none = new Map<number, ProducerEntry>()
+
 /** The producers of one log. */
 export class ProducerState {
   /** In order of the last append. */
-  readonly #entries = new Map<number, ProducerEntry>()
+  #entries = none
   readonly #expirationMs: number
 
   constructor(expirationMs: number, entries: Iterable<ProducerEntry> = []) {
@@ -62,6 +76,13 @@ export class ProducerState {
 
   entries(): Iterable<ProducerEntry> {
     return this.#entries.values()
+  }
+
+  active(): ActiveProducer[] {
+    return [...this.#entries.values()].map(({ batches, ...producer }) => ({
+      ...producer,
+      lastSequence: batches.at(-1)?.lastSequence ?? -1,
+    }))
   }
 
   /** Of each producer what compaction has to keep a header of; nothing below the end will be cut. */
@@ -130,7 +151,7 @@ export class ProducerState {
   /** Takes the newest append back; several are undone newest first. */
   undo({ producerId, before }: Undo): void {
     this.#entries.delete(producerId)
-    if (before !== undefined) this.#entries.set(producerId, before)
+    if (before !== undefined) this.#put(before)
   }
 
   /** Forgets producers not heard of for producer.id.expiration.ms, unless a transaction is open. */
@@ -152,6 +173,7 @@ export class ProducerState {
   }
 
   #put(entry: ProducerEntry): void {
+    if (this.#entries === none) this.#entries = new Map()
     this.#entries.delete(entry.producerId)
     this.#entries.set(entry.producerId, entry)
     if (this.#entries.size <= maxProducers) return

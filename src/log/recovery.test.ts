@@ -4,6 +4,7 @@ import { batches } from '../protocol/records/batch.ts'
 import { simulated, type World } from '../sim/world.ts'
 import { batchOf, openDirectory, openLog, startMs, valuesFrom, written } from './fixture.ts'
 import type { Log } from './log.ts'
+import { unheard } from './log-listener.ts'
 import { verify } from './verify.ts'
 
 const folder = '/data/words-0'
@@ -59,10 +60,13 @@ async function killedAgainAndAgain(seed: number, end: 'kill' | 'powerLoss'): Pro
         acknowledged.push(values[acknowledged.length]!)
       }
       sequence = values.length
-      log.onEnd = endOffset => {
-        for (let offset = acknowledged.length; offset < endOffset; offset++) {
-          acknowledged.push(`value ${offset}`)
-        }
+      log.listener = {
+        ...unheard,
+        onEnd(endOffset) {
+          for (let offset = acknowledged.length; offset < endOffset; offset++) {
+            acknowledged.push(`value ${offset}`)
+          }
+        },
       }
       const deadline = world.nowMs + 20 + random.below(80)
       while (world.nowMs < deadline) {

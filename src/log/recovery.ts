@@ -243,7 +243,7 @@ class Recovery {
       }
     }
     const last = this.#segments.at(-1)!
-    last.planned.size = last.size
+    last.plannedSize = last.size
     await this.#dropSnapshotsAbove(expected.offset)
     // The entries of a scan may be many; they need not wait in memory.
     await last.writeIndexes()
@@ -376,7 +376,8 @@ class Recovery {
     }
     const endPosition = next?.position ?? fileSize
     const endOffset = next?.baseOffset ?? this.#segments[index + 1]!.baseOffset
-    segment.holes.push({ position, endPosition, startOffset, endOffset })
+    const hole = { position, endPosition, startOffset, endOffset }
+    segment.holes = [...segment.holes, hole]
     this.#report(`damaged between offsets ${startOffset} and ${endOffset}`)
     expected.offset = endOffset
     return endPosition
@@ -436,7 +437,8 @@ class Recovery {
     if (!this.#mayBeDamaged) return []
     const damage = (await readSmallFile(this.#shared.io.disk, path, parseDamage)) ?? []
     for (const { baseOffset, ...hole } of damage) {
-      this.#segments.find(segment => segment.baseOffset === baseOffset)?.holes.push(hole)
+      const segment = this.#segments.find(each => each.baseOffset === baseOffset)
+      if (segment !== undefined) segment.holes = [...segment.holes, hole]
     }
     return damage
   }

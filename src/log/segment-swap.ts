@@ -35,7 +35,7 @@ export function sealedSegment(
 ): Segment {
   const segment = new Segment(shared, folder, baseOffset, false, { suffix, createdMs })
   segment.size = size
-  segment.planned.size = size
+  segment.plannedSize = size
   segment.isSealed = true
   return segment
 }

@@ -53,17 +53,21 @@ const maxReadBytes = 16 * 1024 * 1024
 /** Window of scans that look at headers only. */
 const headerWindowBytes = 16 * 1024
 
-/** One segment. `path` is its folder. */
+const noHoles: readonly Hole[] = []
+
+/** One segment. Its paths are put together when they are used: most segments are idle. */
 export class Segment {
   readonly baseOffset: number
-  readonly logPath: string
-  readonly offsetIndex: OffsetIndex
-  readonly timeIndex: TimeIndex
   /** Wall time from which segment.ms counts when records have no timestamps. */
   readonly createdMs: number
   /** So much earlier than segment.ms it is rolled (segment.jitter.ms). */
   rollJitterMs = 0
   readonly #shared: SharedStorage
+  readonly #folder: string
+  readonly #suffix: string
+  /** Made when they are used; none while they have no entries. */
+  #offsetIndex: OffsetIndex | undefined
+  #timeIndex: TimeIndex | undefined
   size = 0
   isCreated: boolean
   /** Another segment follows, and the indexes are complete. */
@@ -74,11 +78,14 @@ export class Segment {
   needsFolderSync = false
   /** Producer state at the base offset, to be written with the next sync. */
   snapshot: Uint8Array | undefined
-  holes: Hole[] = []
+  holes: readonly Hole[] = noHoles
   /** Bytes that no CRC was looked at of since the start: [from, to). */
-  #unchecked = { from: 0, to: 0 }
-  /** Size, first and largest timestamp with what waits to be written: for the decision to roll. */
-  planned = { size: 0, firstTimestamp: -1 }
+  #uncheckedFrom = 0
+  #uncheckedTo = 0
+  /** With what waits to be written: for the decision to roll. */
+  plannedSize = 0
+  /** The largest of the first batch, which may wait to be written. */
+  plannedFirstTimestamp = -1
   /** The batch with the largest timestamp, once known. */
   #largest: TimeEntry | undefined
   #bytesSinceEntry = 0
@@ -97,29 +104,59 @@ export class Segment {
     isNew: boolean,
     { suffix = '', createdMs }: { suffix?: string; createdMs?: number } = {},
   ) {
-    const path = (ending: string) => `${folder}/${offsetName(baseOffset, ending)}${suffix}`
-    const index = (suffix: string, entryBytes: number) =>
-      new IndexFile(shared.files, shared.indexes, path(suffix), entryBytes, isNew)
     this.#shared = shared
+    this.#folder = folder
+    this.#suffix = suffix
     this.baseOffset = baseOffset
-    this.logPath = path(logSuffix)
-    this.offsetIndex = new OffsetIndex(index(offsetIndexSuffix, offsetEntryBytes), baseOffset)
-    this.timeIndex = new TimeIndex(index(timeIndexSuffix, timeEntryBytes), baseOffset)
     this.createdMs = createdMs ?? shared.io.clock.wallMs()
     this.isCreated = !isNew
   }
 
+  get logPath(): string {
+    return this.#path(logSuffix)
+  }
+
   get paths(): string[] {
-    return [this.logPath, this.offsetIndex.file.path, this.timeIndex.file.path]
+    return [this.logPath, this.#path(offsetIndexSuffix), this.#path(timeIndexSuffix)]
+  }
+
+  get offsetIndex(): OffsetIndex {
+    this.#offsetIndex ??= new OffsetIndex(
+      this.#indexFile(offsetIndexSuffix, offsetEntryBytes),
+      this.baseOffset,
+    )
+    return this.#offsetIndex
+  }
+
+  get timeIndex(): TimeIndex {
+    this.#timeIndex ??= new TimeIndex(
+      this.#indexFile(timeIndexSuffix, timeEntryBytes),
+      this.baseOffset,
+    )
+    return this.#timeIndex
+  }
+
+  #path(ending: string): string {
+    return `${this.#folder}/${offsetName(this.baseOffset, ending)}${this.#suffix}`
+  }
+
+  #indexFile(ending: string, entryBytes: number): IndexFile {
+    const { files, indexes } = this.#shared
+    return new IndexFile(files, indexes, this.#path(ending), entryBytes, !this.isCreated)
+  }
+
+  #forgetEmptyIndexes(): void {
+    if (this.#offsetIndex?.file.entries === 0) this.#offsetIndex = undefined
+    if (this.#timeIndex?.file.entries === 0) this.#timeIndex = undefined
   }
 
   /** Makes the file; the folder still has to be synced. */
   async create(): Promise<void> {
     if (this.isCreated) return
     // A leftover of a write that failed here must not shine through.
-    await this.#shared.files.with(this.logPath, file => file.truncate(0), { create: true })
-    await this.offsetIndex.file.truncate(0)
-    await this.timeIndex.file.truncate(0)
+    for (const path of this.paths) {
+      await this.#shared.files.with(path, file => file.truncate(0), { create: true })
+    }
     this.isCreated = true
     this.needsSync = true
     this.needsFolderSync = true
@@ -147,8 +184,8 @@ export class Segment {
   /** A full disk costs no index entry: they wait until there is room. */
   async #writeSomeIndex(): Promise<void> {
     try {
-      if (this.offsetIndex.file.needsWrite) await this.offsetIndex.file.write()
-      if (this.timeIndex.file.needsWrite) await this.timeIndex.file.write()
+      if (this.#offsetIndex?.file.needsWrite) await this.#offsetIndex.file.write()
+      if (this.#timeIndex?.file.needsWrite) await this.#timeIndex.file.write()
     } catch (error) {
       if (!isDiskFull(error)) throw error
     }
@@ -191,6 +228,7 @@ export class Segment {
     this.#noteTime()
     await this.offsetIndex.file.write()
     await this.timeIndex.file.write()
+    this.#forgetEmptyIndexes()
   }
 
   /** At a clean stop, for a start that reads only what lies behind the newest entry. */
@@ -240,7 +278,7 @@ export class Segment {
 
   /** Counts a batch that lies in the file already. */
   addScanned({ header, position, size }: ScannedBatch, indexIntervalBytes: number): void {
-    if (position === 0) this.planned.firstTimestamp = header.maxTimestamp
+    if (position === 0) this.plannedFirstTimestamp = header.maxTimestamp
     this.#note(position, header.lastOffset, header.maxTimestamp, size, indexIntervalBytes)
   }
 
@@ -262,7 +300,9 @@ export class Segment {
   async loadActive(indexIntervalBytes: number): Promise<number | undefined> {
     await this.loadSize()
     try {
-      return await this.#loadActiveFrom(await this.#newestEntries(), indexIntervalBytes)
+      const end = await this.#loadActiveFrom(await this.#newestEntries(), indexIntervalBytes)
+      this.#forgetEmptyIndexes()
+      return end
     } catch (error) {
       if (!(error instanceof IndexBrokenError)) throw error
     }
@@ -289,7 +329,7 @@ export class Segment {
     let endOffset = this.baseOffset
     if (from > 0) {
       await this.#scan(0, this.size, batch => {
-        this.planned.firstTimestamp = batch.header.maxTimestamp
+        this.plannedFirstTimestamp = batch.header.maxTimestamp
         return false
       })
     }
@@ -307,13 +347,15 @@ export class Segment {
   async loadSize(): Promise<void> {
     const stat = await this.#shared.io.disk.stat(this.logPath)
     this.size = stat?.size ?? 0
-    this.planned.size = this.size
-    this.#unchecked = { from: 0, to: this.size }
+    this.plannedSize = this.size
+    this.#uncheckedFrom = 0
+    this.#uncheckedTo = this.size
   }
 
   /** A scan has looked at the CRC of every batch. */
   markChecked(): void {
-    this.#unchecked = { from: 0, to: 0 }
+    this.#uncheckedFrom = 0
+    this.#uncheckedTo = 0
   }
 
   /** Largest timestamp and the last offset of its batch; undefined when no record has a timestamp. */
@@ -353,11 +395,11 @@ export class Segment {
 
   /** A bound on the indexes: whether one of them has no room for another entry. */
   isIndexFull(segmentIndexBytes: number): boolean {
-    const offsets = this.offsetIndex.file
-    const times = this.timeIndex.file
+    const offsets = this.#offsetIndex?.file.entries ?? 0
+    const times = this.#timeIndex?.file.entries ?? 0
     return (
-      (offsets.entries + 1) * offsets.entryBytes > segmentIndexBytes ||
-      (times.entries + 2) * times.entryBytes > segmentIndexBytes // One more when it is sealed.
+      (offsets + 1) * offsetEntryBytes > segmentIndexBytes ||
+      (times + 2) * timeEntryBytes > segmentIndexBytes // One more when it is sealed.
     )
   }
 
@@ -463,7 +505,8 @@ export class Segment {
    * those that are not, the batches before the first bad one. Throws CORRUPT_MESSAGE.
    */
   #sound(bytes: Uint8Array, position: number): Uint8Array {
-    const { from, to } = this.#unchecked
+    const from = this.#uncheckedFrom
+    const to = this.#uncheckedTo
     const endPosition = position + bytes.length
     if (endPosition <= from || position >= to) return bytes
     let sound = 0
@@ -474,8 +517,8 @@ export class Segment {
     }
     if (sound === 0 && bytes.length > 0) throw corruptAt(this.logPath, position)
     const soundEnd = position + sound
-    if (position <= from) this.#unchecked = { from: Math.max(from, soundEnd), to }
-    else if (soundEnd >= to) this.#unchecked = { from, to: position }
+    if (position <= from) this.#uncheckedFrom = Math.max(from, soundEnd)
+    else if (soundEnd >= to) this.#uncheckedTo = position
     return bytes.subarray(0, sound)
   }
 
@@ -591,8 +634,8 @@ export class Segment {
 
   /** Gives memory and open files back; they come again with the next use. */
   async release(): Promise<void> {
-    this.offsetIndex.file.unload()
-    this.timeIndex.file.unload()
+    this.#offsetIndex?.file.unload()
+    this.#timeIndex?.file.unload()
     for (const path of this.paths) await this.#shared.files.close(path)
   }
 

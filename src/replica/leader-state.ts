@@ -26,6 +26,11 @@ export interface LeadershipStart {
 
 const nothing: LeaderEffects = {}
 
+interface FollowerEnd {
+  readonly brokerEpoch: bigint
+  readonly endOffset: number
+}
+
 /** One leadership of one partition: made anew for each leader epoch. */
 export class LeaderState {
   readonly leaderEpoch: number
@@ -33,7 +38,7 @@ export class LeaderState {
   readonly #self: Member
   readonly #usable: Usable
   /** Of followers that fetched in this epoch. */
-  readonly #ends = new Map<number, { readonly brokerEpoch: bigint; readonly endOffset: number }>()
+  #ends: Map<number, FollowerEnd> | undefined
   #committed: PartitionState
   #ownEnd = 0
   #highWatermark: number
@@ -71,6 +76,7 @@ export class LeaderState {
   onFollowerEnd(member: Member, leaderEpoch: number, endOffset: number): LeaderEffects {
     if (leaderEpoch !== this.leaderEpoch) return nothing
     const [brokerId, brokerEpoch] = member
+    this.#ends ??= new Map()
     this.#ends.set(brokerId, { brokerEpoch, endOffset })
     return this.#advance()
   }
@@ -96,7 +102,7 @@ export class LeaderState {
   *#counted(): Iterable<Member> {
     const { isr } = this.#committed
     for (const member of isr) if (member[0] !== this.#self[0]) yield member
-    for (const [brokerId, { brokerEpoch, endOffset }] of this.#ends) {
+    for (const [brokerId, { brokerEpoch, endOffset }] of this.#ends ?? []) {
       const isCaughtUp = endOffset >= this.#highWatermark && endOffset >= this.epochStartOffset
       const mayJoin = isCaughtUp && this.#usable(brokerId) === brokerEpoch
       if (mayJoin && !isr.some(([id]) => id === brokerId)) yield [brokerId, brokerEpoch]
@@ -105,7 +111,7 @@ export class LeaderState {
 
   /** A restarted broker may have lost its tail: what it said at another epoch is nothing (KIP-903). */
   #endOf([brokerId, brokerEpoch]: Member): number {
-    const known = this.#ends.get(brokerId)
+    const known = this.#ends?.get(brokerId)
     return known?.brokerEpoch === brokerEpoch ? known.endOffset : 0
   }
 }

@@ -8,7 +8,9 @@
 import type { Member, PartitionState, Usable } from '../cluster/partition-state.ts'
 import type { LogConfig } from '../config/log-config.ts'
 import type { Clock } from '../io/io.ts'
-import type { ActiveProducer, Appended, Log } from '../log/log.ts'
+import type { Appended, Log } from '../log/log.ts'
+import type { LogListener } from '../log/log-listener.ts'
+import type { ActiveProducer } from '../log/producer-state.ts'
 import { KafkaError } from '../protocol/errors.ts'
 import { type LeaderEffects, LeaderState } from './leader-state.ts'
 import { Waiters } from './waiters.ts'
@@ -66,18 +68,22 @@ export interface Lifetime {
   readonly validUntilMs: number
 }
 
+function noOne(): void {}
+
 /** One replica, led by this broker or not. */
-export class Partition {
+export class Partition implements LogListener {
   readonly topic: string
   readonly topicId: string
   readonly index: number
   /** Called when this broker begins or ceases to lead. */
-  onLeadership: () => void = () => {}
+  onLeadership: (partition: Partition) => void = noOne
   readonly #clock: Clock
   readonly #lifetime: Lifetime
   readonly #log: Log
-  readonly #written: Waiters
-  readonly #replicated: Waiters
+  /** Those who wait, made when somebody does: most partitions are idle. */
+  #written: Waiters | undefined
+  #replicated: Waiters | undefined
+  #watchers: Set<() => void> | undefined
   #config: LogConfig
   #leader: LeaderState | undefined
   #isLeaving = false
@@ -86,7 +92,6 @@ export class Partition {
   #offline: Error | undefined
   #ownEnd: number
   #highWatermark: number
-  #watchers: Set<() => void> = new Set()
 
   /** Takes over the callbacks of the log; `highWatermark` is the one checkpointed. */
   constructor(
@@ -105,11 +110,7 @@ export class Partition {
     this.#config = config
     this.#ownEnd = log.logEndOffset
     this.#highWatermark = Math.max(log.logStartOffset, Math.min(highWatermark, log.logEndOffset))
-    this.#written = new Waiters(clock, this.#ownEnd)
-    this.#replicated = new Waiters(clock, this.#highWatermark)
-    log.onEnd = end => this.#onEnd(end)
-    log.onUnwritten = (end, error) => this.#onUnwritten(end, error)
-    log.onOffline = error => this.goOffline(error)
+    log.listener = this
   }
 
   get isLeader(): boolean {
@@ -194,8 +195,12 @@ export class Partition {
       return Promise.reject(this.#offlineError() ?? new KafkaError('NOT_LEADER_OR_FOLLOWER'))
     }
     if (acks === 0) return Promise.resolve()
-    const waiters = acks === -1 ? this.#replicated : this.#written
-    return waiters.wait(appended.endOffset, deadlineMs)
+    return this.#waiters(acks).wait(appended.endOffset, deadlineMs)
+  }
+
+  #waiters(acks: number): Waiters {
+    if (acks === 1) return (this.#written ??= new Waiters(this.#clock, this.#ownEnd))
+    return (this.#replicated ??= new Waiters(this.#clock, this.#highWatermark))
   }
 
   /**
@@ -227,8 +232,9 @@ export class Partition {
 
   /** Calls `run` once, when there may be more to read or the leadership changes. */
   onceProgress(run: () => void): () => void {
+    this.#watchers ??= new Set()
     this.#watchers.add(run)
-    return () => this.#watchers.delete(run)
+    return () => this.#watchers?.delete(run)
   }
 
   /** By time (ms since the epoch), or one of `offsetSpecs`. Throws OFFSET_NOT_AVAILABLE. */
@@ -301,7 +307,7 @@ export class Partition {
     this.#leader = new LeaderState({ self, state, epochStartOffset, highWatermark, usable })
     this.#apply(this.#leader.onOwnEnd(this.#ownEnd))
     this.#progress()
-    this.onLeadership()
+    this.onLeadership(this)
   }
 
   /** The state in the store changed; another leadership than the one held ends it. */
@@ -315,7 +321,7 @@ export class Partition {
     }
     this.#apply(this.#leader.onCommitted(state))
     if (!this.#leader.hasEnoughReplicas) {
-      this.#replicated.fail(0, new KafkaError('NOT_ENOUGH_REPLICAS_AFTER_APPEND'))
+      this.#replicated?.fail(0, new KafkaError('NOT_ENOUGH_REPLICAS_AFTER_APPEND'))
     }
   }
 
@@ -335,15 +341,15 @@ export class Partition {
     if (this.#leader === undefined) return
     this.#leader = undefined
     this.#failAll(new KafkaError('NOT_LEADER_OR_FOLLOWER'))
-    this.onLeadership()
+    this.onLeadership(this)
   }
 
-  /** The disk failed: nothing is read or written here until the next start. */
-  goOffline(cause: Error): void {
+  /** Of the log, or its directory: nothing is read or written here until the next start. */
+  onOffline(cause: Error): void {
     this.#offline ??= cause
     this.#leader = undefined
     this.#failAll(new KafkaError('KAFKA_STORAGE_ERROR'))
-    this.onLeadership()
+    this.onLeadership(this)
   }
 
   configure(config: LogConfig): void {
@@ -382,34 +388,36 @@ export class Partition {
     return isolation === 'read_committed' ? this.lastStableOffset : this.#highWatermark
   }
 
-  #onEnd(end: number): void {
+  /** Of the log. */
+  onEnd(end: number): void {
     this.#ownEnd = end
-    this.#written.reach(end)
+    this.#written?.reach(end)
     if (this.#leader !== undefined) this.#apply(this.#leader.onOwnEnd(end))
     this.#progress()
   }
 
-  #onUnwritten(end: number, error: KafkaError): void {
-    this.#written.fail(end, error)
-    this.#replicated.fail(end, error)
+  /** Of the log. */
+  onUnwritten(end: number, error: KafkaError): void {
+    this.#written?.fail(end, error)
+    this.#replicated?.fail(end, error)
   }
 
   #apply({ highWatermark }: LeaderEffects): void {
     if (highWatermark === undefined) return
     this.#highWatermark = highWatermark
-    this.#replicated.reach(highWatermark)
+    this.#replicated?.reach(highWatermark)
   }
 
   #failAll(error: KafkaError): void {
-    this.#written.fail(0, error)
-    this.#replicated.fail(0, error)
+    this.#written?.fail(0, error)
+    this.#replicated?.fail(0, error)
     this.#progress()
   }
 
   #progress(): void {
-    if (this.#watchers.size === 0) return
     const watchers = this.#watchers
-    this.#watchers = new Set()
+    if (watchers === undefined) return
+    this.#watchers = undefined
     for (const run of watchers) run()
   }
 }

@@ -92,10 +92,12 @@ export class Replicas {
   readonly #turns = new Map<string, Promise<void>>()
   /** Turns of each topic id that are not over. */
   readonly #unsettled = new Map<string, Set<Promise<void>>>()
-  /** Where folders were found at start, by name. */
+  /** Where folders are that are not open, by name: found at start, or moved. */
   readonly #found = new Map<string, LogDirectory>()
   /** Partitions in each directory. */
   readonly #counts = new Map<LogDirectory, number>()
+  /** Of topics with overrides: one for all their partitions, until something changes. */
+  readonly #configs = new Map<string, LogConfig>()
   /** Folders that could not be opened. */
   readonly #failed = new Set<string>()
   /** `<topic id>/<n>` of those whose folder a later start has to find. */
@@ -110,6 +112,8 @@ export class Replicas {
   #cleaner: Cleaner | undefined
   /** One for each directory: their disks are different ones. */
   #scrubbers: readonly Scrubber[] = []
+  /** What all leaderships here are held as. */
+  #member: Member | undefined
   #isAnnouncing = false
   #isClosed = false
 
@@ -208,6 +212,10 @@ export class Replicas {
     return () => this.#followers.delete(follow)
   }
 
+  readonly #tellFollowers = (partition: Partition): void => {
+    for (const follow of this.#followers) follow(partition)
+  };
+
   *all(): Iterable<Partition> {
     for (const { partition } of this.#all()) yield partition
   }
@@ -294,7 +302,9 @@ export class Replicas {
 
   #self(): Member | undefined {
     const { brokerId, brokerEpoch } = this.#membership
-    return brokerEpoch === undefined ? undefined : [brokerId, brokerEpoch]
+    if (brokerEpoch === undefined) return undefined
+    if (this.#member?.[1] !== brokerEpoch) this.#member = [brokerId, brokerEpoch]
+    return this.#member
   }
 
   /** A folder found at start: one that is expected, one of a deleted topic, or a stray. */
@@ -346,8 +356,13 @@ export class Replicas {
     for (const topicId of topics) this.#follow(topicId)
     for (const name of configs) {
       const [scope, resource] = name.split('/') as [ConfigScope, string]
-      if (scope === 'topic') this.#configure(this.#image.topicByName(resource))
-      else for (const topic of this.#image.topics()) this.#configure(topic)
+      if (scope === 'topic') {
+        this.#configs.delete(resource)
+        this.#configure(this.#image.topicByName(resource))
+      } else {
+        this.#configs.clear()
+        for (const topic of this.#image.topics()) this.#configure(topic)
+      }
     }
     if ([...topics].some(topicId => this.#isLost(topicId))) this.#announceSoon()
   }
@@ -357,9 +372,19 @@ export class Replicas {
     this.#announceSoon()
   }
 
+  #configOf(topic: string): LogConfig {
+    const overrides = this.#image.configs('topic', topic)
+    let config = this.#configs.get(topic)
+    if (config === undefined) {
+      config = this.#options.logConfig(overrides)
+      if (overrides.size > 0) this.#configs.set(topic, config)
+    }
+    return config
+  }
+
   #configure(topic: Topic | undefined): void {
     if (topic === undefined) return
-    const config = this.#options.logConfig(this.#image.configs('topic', topic.name))
+    const config = this.#configOf(topic.name)
     for (const hosted of this.#hosted.get(topic.topicId) ?? []) hosted?.partition.configure(config)
   }
 
@@ -451,7 +476,7 @@ export class Replicas {
   async #open(topic: Topic, index: number): Promise<Hosted> {
     const { name, topicId } = topic
     const directory = this.#found.get(folderName(name, index)) ?? this.#roomiest()
-    const config = this.#options.logConfig(this.#image.configs('topic', name))
+    const config = this.#configOf(name)
     this.#count(directory, 1)
     const log = await directory
       .openLog({ topic: name, partition: index, topicId, config })
@@ -462,17 +487,16 @@ export class Replicas {
     const watermark = directory.highWatermark(name, index)
     const { clock } = this.#io
     const partition = new Partition(clock, this.#membership, log, config, watermark)
-    partition.onLeadership = () => {
-      for (const follow of this.#followers) follow(partition)
-    }
+    partition.onLeadership = this.#tellFollowers
     const hosted = { partition, log, directory, checkpointed: watermark }
     slot(this.#hosted, topicId)[index] = hosted
     if (this.#image.topicByName(name)?.topicId === topicId) {
       slot(this.#byName, name)[index] = partition
     }
     this.#failed.delete(folderName(name, index))
+    this.#found.delete(folderName(name, index))
     // Both may have changed while it was opened.
-    partition.configure(this.#options.logConfig(this.#image.configs('topic', name)))
+    partition.configure(this.#configOf(name))
     if (this.#isLost(topicId)) this.#announceSoon()
     return hosted
   }
@@ -609,7 +633,7 @@ export class Replicas {
   #onOffline(directory: LogDirectory, error: Error): void {
     this.#membership.noteLoss()
     const lost = [...this.#all()].filter(hosted => hosted.directory === directory)
-    for (const { partition } of lost) partition.goOffline(error)
+    for (const { partition } of lost) partition.onOffline(error)
     const online = this.#options.directories.filter(({ offline }) => offline === undefined)
     const isLast = online.length === 0
     const { clock } = this.#io

@@ -15,6 +15,7 @@ import { checkFiles, compacted, meansOf } from '../../src/log/compaction-fixture
 import { openDirectory, openLog } from '../../src/log/fixture.ts'
 import type { Appended, Log } from '../../src/log/log.ts'
 import type { LogDirectory } from '../../src/log/log-directory.ts'
+import { unheard } from '../../src/log/log-listener.ts'
 import { verify } from '../../src/log/verify.ts'
 import { type Batch, batches, compressions, isCrcValid } from '../../src/protocol/records/batch.ts'
 import { buildBatch } from '../../src/protocol/records/build.ts'
@@ -214,13 +215,16 @@ class ModelRun {
     this.#log = await openLog(this.#directory, this.#config)
     if (this.#random.below(2) === 0) this.#leaderEpoch++
     await this.#log.becomeLeader(this.#leaderEpoch)
-    this.#log.onEnd = end => {
-      this.#model.written = Math.max(this.#model.written, end)
-      this.#durable = Math.max(this.#durable, this.#log.durableEndOffset)
-    }
-    this.#log.onUnwritten = end => {
-      assert.ok(end >= this.#model.written, `${end} was reported as written`)
-      this.#model.takeBack(end)
+    this.#log.listener = {
+      ...unheard,
+      onEnd: end => {
+        this.#model.written = Math.max(this.#model.written, end)
+        this.#durable = Math.max(this.#durable, this.#log.durableEndOffset)
+      },
+      onUnwritten: end => {
+        assert.ok(end >= this.#model.written, `${end} was reported as written`)
+        this.#model.takeBack(end)
+      },
     }
   }
 
