@@ -591,8 +591,11 @@ export class Log {
       throw new KafkaError('OFFSET_OUT_OF_RANGE', `${offset} is above ${this.writtenEndOffset}`)
     }
     if (offset <= this.logStartOffset) return
-    this.logStartOffset = offset
     await this.#orFail(async () => {
+      // Of what is deleted producers go on after a power loss: it has to be on the disk first.
+      if (offset > this.durableEndOffset) await this.#sync.sync()
+      if (offset <= this.logStartOffset) return
+      this.logStartOffset = offset
       // Deleting comes first: it may make the room that the checkpoint needs.
       const newest = this.#segments.findLastIndex((_, index) => this.#endOf(index) <= offset)
       await this.#deleteThrough(this.#segments[newest])
@@ -644,10 +647,11 @@ export class Log {
   /** Deletes the oldest segments up to `newest`, never one that the writer has not left. */
   async #deleteThrough(newest: Segment | undefined): Promise<void> {
     if (newest === undefined) return
-    // A sync under way may be at one of them; afterwards none comes back to them.
+    // A sync under way may be at one of them. What the writer begins meanwhile has no snapshot yet.
+    const writing = this.#writing
     await this.#sync.sync()
     await this.#compaction?.moved()
-    const written = this.#segments.indexOf(this.#writing)
+    const written = this.#segments.indexOf(writing)
     const deleted = this.#segments.splice(0, Math.min(this.#segments.indexOf(newest) + 1, written))
     if (deleted.length === 0) return
     const start = this.#segments[0]!.baseOffset

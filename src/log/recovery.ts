@@ -38,9 +38,9 @@ import {
 } from './file-names.ts'
 import { LeaderEpochs } from './leader-epochs.ts'
 import type { SharedStorage } from './log-host.ts'
-import { decodeSnapshot, maxSnapshotBytes } from './producer-snapshot.ts'
+import { decodeSnapshot, encodeSnapshot, maxSnapshotBytes } from './producer-snapshot.ts'
 import { ProducerState } from './producer-state.ts'
-import { Segment } from './segment.ts'
+import { isDiskFull, Segment } from './segment.ts'
 import { finishSwaps, hasSwaps } from './segment-swap.ts'
 
 export type LastRun = 'clean' | 'killed' | 'power-loss'
@@ -201,7 +201,9 @@ class Recovery {
   }
 
   #startAt(offset: number): number {
-    this.#segments.push(new Segment(this.#shared, this.#options.folder, offset, true))
+    const segment = new Segment(this.#shared, this.#options.folder, offset, true)
+    if (this.#producers.size > 0) segment.snapshot = encodeSnapshot(this.#producers)
+    this.#segments.push(segment)
     return offset
   }
 
@@ -235,6 +237,7 @@ class Recovery {
     for (let index = start; index < this.#segments.length; index++) {
       const segment = this.#segments[index]!
       if (segment.baseOffset > expected.offset && !(await this.#skipTo(index, expected))) break
+      if (index > start) await this.#saveSnapshot(segment.baseOffset)
       await this.#scan(segment, index, expected)
       await this.#shared.files.with(segment.logPath, file => file.sync())
       if (index < this.#segments.length - 1) {
@@ -420,6 +423,19 @@ class Recovery {
       expirationMs: this.#options.producerIdExpirationMs,
     })
     this.#producers = loaded
+  }
+
+  /** A crash came before it was written; when what lies below is deleted, nothing else knows of it. */
+  async #saveSnapshot(offset: number): Promise<void> {
+    if (this.#producers.size === 0 || this.#snapshots.includes(offset)) return
+    const path = snapshotPath(this.#options.folder, offset)
+    try {
+      await this.#shared.io.disk.replaceFile(path, encodeSnapshot(this.#producers))
+    } catch (error) {
+      if (!isDiskFull(error)) throw error
+      return
+    }
+    this.#snapshots = [...this.#snapshots, offset].sort((a, b) => a - b)
   }
 
   async #dropSnapshotsAbove(offset: number): Promise<void> {
