@@ -31,6 +31,10 @@ async function filled(world: World): Promise<void> {
   await broker.close()
 }
 
+function isLossy(line: string): boolean {
+  return line === 'elected a leader that may have lost records'
+}
+
 function failAll(world: World, directory: string): void {
   world.disk(host).fault = (_, path) => (path.startsWith(directory) ? 'EIO' : undefined)
 }
@@ -65,11 +69,15 @@ test('a start without one of its directories serves the rest; with it all is the
     assert.ok(world.disk(host).paths().includes('/a/new-1/partition.metadata'))
     const told = lines.filter(line => /^\/b cannot be used: 2 partitions that lie/.test(line))
     assert.equal(told.length, 1)
+    // The other directory was closed in order, and says so.
+    assert.deepEqual(lines.filter(isLossy), [])
     cluster.close()
     await broker.close()
 
     world.disk(host).fault = undefined
-    const whole = await start(world)
+    const later: Lines = []
+    const whole = await start(world, {}, later)
+    assert.equal(later.filter(isLossy).length, lost.length)
     const again = client(world)
     for (const partition of a!.partitions) {
       assert.deepEqual(await consume(again, partition), [`v${partition}`, 'w'])
@@ -79,6 +87,23 @@ test('a start without one of its directories serves the rest; with it all is the
       assert.equal(await produce(again, partition, 'w'), 1)
     }
     await whole.close()
+  }))
+
+test('damage in one directory after a kill says nothing of what lies in the other', () =>
+  simulated().run(async world => {
+    const broker = await start(world)
+    const cluster = client(world)
+    await createTopics(cluster, [{ name: topic, partitions: 4 }])
+    for (const partition of [0, 1, 2, 3]) await produce(cluster, partition, 'v')
+    const [, b] = await logDirs(cluster)
+    assert.equal(broker.dataDirectories.length, 2)
+    cluster.close()
+    world.kill(host)
+    world.disk(host).flip(`/b/${topic}-${b!.partitions[0]}/00000000000000000000.log`, 64)
+    const lines: Lines = []
+    const again = await start(world, {}, lines)
+    assert.equal(lines.filter(isLossy).length, b!.partitions.length)
+    await again.close()
   }))
 
 test('a directory that fails while the broker runs takes its partitions offline, no others', () =>

@@ -14,6 +14,7 @@ import type { AdvertisedListener } from '../cluster/keys.ts'
 import { checkCluster, Membership } from '../cluster/membership.ts'
 import { ProducerIds } from '../cluster/producer-ids.ts'
 import { randomId } from '../cluster/random-id.ts'
+import { removeSelfFrom } from '../cluster/reports.ts'
 import { Transactor } from '../cluster/transact.ts'
 import type { BrokerConfig } from '../config/broker-config.ts'
 import { logConfig } from '../config/topic-config.ts'
@@ -23,7 +24,7 @@ import type { Io, MetadataStore } from '../io/io.ts'
 import { openLocalStore } from '../io/local-store.ts'
 import type { LogDirectory } from '../log/log-directory.ts'
 import { KafkaError } from '../protocol/errors.ts'
-import { lastRun } from '../replica/last-run.ts'
+import { type LastRun, lastRun } from '../replica/last-run.ts'
 import { Replicas } from '../replica/replicas.ts'
 import { type BoundListener, Server } from '../server/server.ts'
 import { configRules } from './config-rules.ts'
@@ -98,7 +99,8 @@ async function start(
   ])
 
   const listeners: BoundListener[] = []
-  const membership = makeMembership(io, config, directories, metadata, listeners, onFatal)
+  const proof = lastRun(image, config.current.nodeId, directories)
+  const membership = makeMembership(io, config, directories, metadata, proof, listeners, onFatal)
   undo.push(() => membership.close())
   const replicas = new Replicas(io, image, membership, transactor, {
     directories,
@@ -121,6 +123,7 @@ async function start(
   undo.push(() => server.stop(io.clock.monotonicMs()))
 
   listeners.push(...(await server.bind()))
+  await removeSelfFrom(transactor, image, brokerId, proof.unproven)
   await membership.start()
   // From here on the partitions know best how their directories end.
   undo[ofDirectories] = () => replicas.close()
@@ -225,6 +228,7 @@ function makeMembership(
   config: LiveConfig,
   directories: readonly LogDirectory[],
   { store, image, transactor, incarnation }: Metadata,
+  proof: LastRun,
   listeners: readonly BoundListener[],
   onFatal: (error: Error) => void,
 ): Membership {
@@ -237,7 +241,7 @@ function makeMembership(
     rack,
     directories: directoryIds,
     newClusterId: randomId(io.random),
-    ...lastRun(image, brokerId, directories),
+    ...proof,
     // Read when it registers: the ports are known then.
     get listeners() {
       return registered(config.current, listeners)

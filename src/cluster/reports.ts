@@ -37,6 +37,24 @@ export async function removeSelf(
   }
 }
 
+/** Transactions that may wait for the store together. */
+const concurrentRemovals = 32
+
+/** The same for many: before a broker registers that cannot prove to have all of them. */
+export async function removeSelfFrom(
+  transactor: Transactor,
+  image: Image,
+  brokerId: number,
+  partitions: readonly { readonly topicId: string; readonly index: number }[],
+): Promise<void> {
+  for (let at = 0; at < partitions.length; at += concurrentRemovals) {
+    const some = partitions.slice(at, at + concurrentRemovals)
+    await Promise.all(
+      some.map(({ topicId, index }) => removeSelf(transactor, image, brokerId, topicId, index)),
+    )
+  }
+}
+
 /** About 60 bytes each, and a value has room for a megabyte. */
 const endsInChunk = 5000
 

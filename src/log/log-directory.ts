@@ -189,6 +189,11 @@ export class LogDirectory {
     return this.#found.session?.directoryIds ?? []
   }
 
+  /** A disk of the last run failed, or damage was found in it. */
+  get isMarkedLossy(): boolean {
+    return this.#found.session?.lossy ?? false
+  }
+
   /** Nothing that the last run acknowledged is missing here (§5). Final after `settle`. */
   get lossless(): boolean {
     return this.#isLossless

@@ -1,17 +1,28 @@
 /**
  * What the log directories prove about the last run of this broker: replication.md §5, "lossless".
  * It is settled before the broker registers.
+ *
+ * Each directory proves, or does not, that its own logs are whole. What lies in none that does is
+ * left before the registration, so that this may claim the rest.
  */
 import type { Image } from '../cluster/image.ts'
 import type { LogDirectory } from '../log/log-directory.ts'
+
+/** A partition by its topic's id and its number. */
+export interface PartitionKey {
+  readonly topicId: string
+  readonly index: number
+}
 
 /** What a registration says of the run before it. */
 export interface LastRun {
   /** Of the directories that belong to a cluster. */
   readonly clusterId: string | undefined
   readonly previousEpoch: bigint | undefined
-  /** Every record of the previous registration is still here. */
+  /** Every record of the previous registration is still here, but for those of `unproven`. */
   readonly lossless: boolean
+  /** This broker must have left them (`removeSelf`) before it registers. */
+  readonly unproven: readonly PartitionKey[]
 }
 
 /** The directories are settled, the image is whole. Throws when they belong to different clusters. */
@@ -27,44 +38,57 @@ export function lastRun(
     )
   }
   const clusterId = [...clusterIds][0]
-  // A directory without a session is new: it can have lost nothing.
-  const old = directories.filter(({ previousEpoch }) => previousEpoch !== undefined)
-  const epochs = new Set(old.map(({ previousEpoch }) => previousEpoch))
-  const previousEpoch = epochs.size === 1 ? old[0]!.previousEpoch : undefined
-  const lossless =
-    previousEpoch !== undefined &&
-    directories.every(({ offline }) => offline === undefined) &&
-    old.every(directory => directory.lossless && isWholeSet(directory, directories)) &&
-    hasEveryFolder(image, brokerId, previousEpoch, directories)
-  return { clusterId, previousEpoch, lossless }
+  const epochs = directories.map(directory => directory.previousEpoch).filter(isDefined)
+  const previousEpoch = epochs.length === 0 ? undefined : epochs.reduce((a, b) => (a > b ? a : b))
+  const proven = provenOf(directories, previousEpoch)
+  const lossless = proven.length > 0
+  const unproven = lossless ? unprovenOf(image, brokerId, previousEpoch!, proven) : []
+  return { clusterId, previousEpoch, lossless, unproven }
 }
 
-/** All that the last run had are here. */
-function isWholeSet(directory: LogDirectory, directories: readonly LogDirectory[]): boolean {
-  const present = new Set(directories.map(({ directoryId }) => directoryId))
-  return directory.previousDirectoryIds.every(id => present.has(id))
+/** Those of the last run that lost nothing. */
+function provenOf(
+  directories: readonly LogDirectory[],
+  previousEpoch: bigint | undefined,
+): LogDirectory[] {
+  if (previousEpoch === undefined) return []
+  // A directory that was left out of that run may lack what came in it.
+  const ofRun = directories.filter(directory => directory.previousEpoch === previousEpoch)
+  // Of a disk that failed in that run the mark may be missing on that very disk.
+  if (ofRun.some(({ isMarkedLossy }) => isMarkedLossy)) return []
+  const present = new Set(ofRun.filter(({ offline }) => !offline).map(each => each.directoryId))
+  return ofRun.filter(({ lossless, offline, lastRun: end, previousDirectoryIds }) => {
+    // Unless it was closed in order, one that is missing now may be what failed.
+    const isWholeSet = previousDirectoryIds.every(id => present.has(id))
+    return lossless && offline === undefined && (isWholeSet || end === 'clean')
+  })
 }
 
-function hasEveryFolder(
+/** Partitions that name this broker, and lie in none of the directories. */
+function unprovenOf(
   image: Image,
   brokerId: number,
   previousEpoch: bigint,
   directories: readonly LogDirectory[],
-): boolean {
+): PartitionKey[] {
   const present = new Set(
     directories.flatMap(directory =>
       directory.folders().map(({ topicId, partition }) => `${topicId}/${partition}`),
     ),
   )
+  const unproven: PartitionKey[] = []
   for (const { topicId, partitions } of image.topics()) {
-    for (const [index, { isr, elr }] of partitions.entries()) {
+    for (const [index, { replicas, isr, elr }] of partitions.entries()) {
+      if (present.has(`${topicId}/${index}`)) continue
       const isNamed = [...isr, ...elr].some(
         ([id, epoch]) => id === brokerId && epoch === previousEpoch,
       )
-      if (isNamed && !present.has(`${topicId}/${index}`)) return false
+      // Another leader may be about to name it: a new leader epoch ends that.
+      const mayBeNamed = replicas.length > 1 && replicas.includes(brokerId)
+      if (isNamed || mayBeNamed) unproven.push({ topicId, index })
     }
   }
-  return true
+  return unproven
 }
 
 function isDefined<T>(value: T | undefined): value is T {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { removeSelfFrom } from '../cluster/reports.ts'
 import type { LogConfig } from '../config/log-config.ts'
 import { cleanerConfig } from '../log/fixture.ts'
 import { LogDirectory } from '../log/log-directory.ts'
@@ -78,6 +79,7 @@ async function startBroker(world: World, paths = ['/data']): Promise<TestBroker>
     directories: directoryIds,
     onRegistered,
   })
+  await removeSelfFrom(node.transactor, reader.image, 1, proof.unproven)
   const replicas = new Replicas(io, node.image, node.membership, node.transactor, {
     directories,
     logConfig: overrides => ({
