@@ -6,10 +6,11 @@
 import type { Clock } from '../io/io.ts'
 
 /**
- * Longest stretch without a pause, and the length of each: who waits for an answer goes through the
- * event loop several times, and meets a slice in one of three.
+ * Longest stretch without a pause, and the length of each. Who waits for an answer goes through the
+ * event loop several times, and meets a slice in one of seven; with pauses of two milliseconds the
+ * slowest answers took five times as long (bench/compaction.ts).
  */
-const [sliceMs, pauseMs] = [1, 2]
+const [sliceMs, pauseMs] = [1, 6]
 /** Longest wait for the rate at once, so that who is to end ends soon, and a new rate is soon obeyed. */
 const stepMs = 100
 
