@@ -89,6 +89,67 @@ test('a start without one of its directories serves the rest; with it all is the
     await whole.close()
   }))
 
+/** The disk of /b is not mounted: an empty folder. Answers the partitions that lie there. */
+async function unmounted(world: World): Promise<number[]> {
+  await filled(world)
+  const names = world.disk(host).paths()
+  const lost = [0, 1, 2, 3].filter(index =>
+    names.some(path => path.startsWith(`/b/${topic}-${index}/`)),
+  )
+  await world.io(host).disk.rename('/b', '/unmounted')
+  return lost
+}
+
+test('a disk that is not mounted is no new disk: what lies there is offline, at every start, until it is back', () =>
+  simulated().run(async world => {
+    const lost = await unmounted(world)
+    for (let round = 0; round < 3; round++) {
+      const lines: Lines = []
+      const broker = await start(world, round === 2 ? { 'log.dirs': '/a' } : {}, lines)
+      const cluster = client(world)
+      for (const index of [0, 1, 2, 3]) {
+        const produced = produce(cluster, index, 'w')
+        if (lost.includes(index)) await assert.rejects(produced)
+        else assert.equal(await produced, round + 1)
+      }
+      assert.equal(
+        lines.filter(line => /2 partitions that .*'touch \/a\/ottla-forget/.test(line)).length,
+        1,
+      )
+      const folders = world
+        .disk(host)
+        .paths()
+        .filter(path => path.includes(`/${topic}-${lost[0]}/`))
+      assert.ok(folders.every(path => path.startsWith('/unmounted/')))
+      cluster.close()
+      // A kill does no harm to the proof of what is here.
+      if (round === 1) world.kill(host)
+      else await broker.close()
+      assert.ok(round !== 2 || !lines.some(isLossy))
+    }
+    const { disk } = world.start(host)
+    await disk.remove('/b')
+    await disk.rename('/unmounted', '/b')
+    world.kill(host)
+    const broker = await start(world)
+    for (const index of lost) assert.deepEqual(await consume(client(world), index), [`v${index}`])
+    await broker.close()
+  }))
+
+test('when a person says that a disk is lost for good, what lay on it begins anew', () =>
+  simulated().run(async world => {
+    const lost = await unmounted(world)
+    await world.io(host).disk.replaceFile('/a/ottla-forget-missing', new Uint8Array(0))
+    for (let round = 0; round < 2; round++) {
+      const lines: Lines = []
+      const broker = await start(world, {}, lines)
+      assert.deepEqual(broker.dataDirectories, ['/a', '/b'])
+      for (const index of lost) assert.equal(await produce(client(world), index, 'w'), round)
+      assert.ok(!lines.some(line => /missing/.test(line)))
+      await broker.close()
+    }
+  }))
+
 test('damage in one directory after a kill says nothing of what lies in the other', () =>
   simulated().run(async world => {
     const broker = await start(world)

@@ -2,12 +2,14 @@
  * The data directories of a start: those of log.dirs, and the one of the metadata store.
  *
  * A directory that the disk does not give is left out when there are others: what lies in it is
- * offline. All else that is wrong with one is refused, for it is somebody's mistake to correct.
+ * offline. So is what lies in a directory of an earlier run that is not here; a new, empty one is not
+ * used then, for so a disk looks that is not mounted. All else that is wrong with one is refused, for it is somebody's mistake to correct.
  */
 import type { BrokerConfig } from '../config/broker-config.ts'
 import { ConfigError } from '../config/key.ts'
 import { DiskError, type Io } from '../io/io.ts'
 import { localStoreName } from '../io/local-store.ts'
+import { forgetMissingName } from '../log/file-names.ts'
 import { LogDirectory, type LogFolder, type SessionIdentity } from '../log/log-directory.ts'
 import type { UnusableDirectory } from '../replica/replicas.ts'
 
@@ -18,6 +20,10 @@ export interface DataDirectories {
   /** At least one. */
   readonly open: readonly LogDirectory[]
   readonly unusable: readonly UnusableDirectory[]
+  /** Ids of directories of earlier runs that are not here. */
+  readonly missing: readonly string[]
+  /** A person said that what lay in them may begin anew. */
+  readonly mayForget: boolean
 }
 
 /**
@@ -51,8 +57,10 @@ export async function openDirectories(
   refuseOthers(open, nodeId)
   await finishMoves(open)
   refuseTwice(open)
-  warnOfMissing(io, open, unusable)
-  return { open, unusable }
+  const mayForget = await takeWord(io, open)
+  const missing = mayForget ? [] : missingOf(open)
+  if (missing.length > 0) await leaveOutNew(io, open, unusable)
+  return { open, unusable, missing, mayForget }
 }
 
 function refuseOthers(directories: readonly LogDirectory[], nodeId: number): void {
@@ -111,21 +119,41 @@ function refuseTwice(directories: readonly LogDirectory[]): void {
   }
 }
 
-/** An empty folder where a disk is not mounted looks like a new directory. */
-function warnOfMissing(
+/** A person's file says that missing directories are gone for good; it counts once. */
+async function takeWord({ disk }: Io, open: readonly LogDirectory[]): Promise<boolean> {
+  let isThere = false
+  for (const { path } of open) {
+    const file = `${path}/${forgetMissingName}`
+    if ((await disk.stat(file)) === undefined) continue
+    await disk.remove(file)
+    isThere = true
+  }
+  return isThere
+}
+
+function missingOf(open: readonly LogDirectory[]): string[] {
+  const known = new Set(
+    open.flatMap(({ previousDirectoryIds, previousMissingIds }) => [
+      ...previousDirectoryIds,
+      ...previousMissingIds,
+    ]),
+  )
+  for (const { directoryId } of open) known.delete(directoryId)
+  return [...known]
+}
+
+async function leaveOutNew(
   io: Io,
-  open: readonly LogDirectory[],
-  unusable: readonly UnusableDirectory[],
-): void {
-  if (unusable.length > 0) return
-  const present = new Set(open.map(({ directoryId }) => directoryId))
-  const before = new Set(open.flatMap(({ previousDirectoryIds }) => previousDirectoryIds))
-  for (const id of before) {
-    if (present.has(id)) continue
-    io.report.warn(
-      { directoryId: id },
-      'a data directory of the last run is missing: is its disk mounted, and does log.dirs name it?',
-    )
+  open: LogDirectory[],
+  unusable: UnusableDirectory[],
+): Promise<void> {
+  for (const directory of open.filter(({ isNew }) => isNew)) {
+    const { path } = directory
+    const error = new Error('it is empty, and a data directory of an earlier run is missing')
+    open.splice(open.indexOf(directory), 1)
+    unusable.push({ path, error })
+    await directory.close([])
+    io.report.error({ directory: path }, `data directory is not used: ${error.message}`)
   }
 }
 

@@ -83,7 +83,7 @@ async function start(
 ): Promise<Parts> {
   const ofDirectories = undo.length
   const found = await openDirectories(io, () => config.current, undo)
-  const { open: directories, unusable } = found
+  const { open: directories, unusable, missing, mayForget } = found
   const ended = Promise.withResolvers<Error | undefined>()
   const onFatal = (error: Error) => ended.resolve(error)
   const metadata = await openMetadata(io, config.current, found, options.store, onFatal, undo)
@@ -100,11 +100,16 @@ async function start(
 
   const listeners: BoundListener[] = []
   const proof = lastRun(image, config.current.nodeId, directories)
-  const membership = makeMembership(io, config, directories, metadata, proof, listeners, onFatal)
+  // Without a run before this one it is not known which directories there were.
+  const isNew = proof.previousEpoch === undefined
+  const missingIds = proof.lacksFolders ? missing : []
+  const disks = { directories, missingIds, proof }
+  const membership = makeMembership(io, config, disks, metadata, listeners, onFatal)
   undo.push(() => membership.close())
   const replicas = new Replicas(io, image, membership, transactor, {
     directories,
     unusable,
+    isLackingOne: missing.length > 0 || (isNew && !mayForget),
     logConfig: overrides => logConfig(overrides, config.current),
     retentionCheckMs: config.current.retentionCheckIntervalMs,
     cleaner: () => config.current.cleaner,
@@ -226,9 +231,16 @@ async function openMetadata(
 function makeMembership(
   io: Io,
   config: LiveConfig,
-  directories: readonly LogDirectory[],
+  {
+    directories,
+    missingIds,
+    proof,
+  }: {
+    readonly directories: readonly LogDirectory[]
+    readonly missingIds: readonly string[]
+    readonly proof: LastRun
+  },
   { store, image, transactor, incarnation }: Metadata,
-  proof: LastRun,
   listeners: readonly BoundListener[],
   onFatal: (error: Error) => void,
 ): Membership {
@@ -247,7 +259,7 @@ function makeMembership(
       return registered(config.current, listeners)
     },
     async onRegistered(identity) {
-      await beginSessions(directories, { ...identity, directoryIds })
+      await beginSessions(directories, { ...identity, directoryIds, missingIds })
     },
     onFatal,
   })

@@ -5,6 +5,8 @@ export const cleanShutdownName = '.kafka_cleanshutdown'
 /** Kafka's metadata log, which looks like a partition: it is left to Kafka. */
 export const kraftFolderName = '__cluster_metadata-0'
 export const metaPropertiesName = 'meta.properties'
+/** Made by a person: what lay in directories that are missing may begin anew, empty. */
+export const forgetMissingName = 'ottla-forget-missing'
 export const recoveryPointsName = 'recovery-point-offset-checkpoint'
 export const highWatermarksName = 'replication-offset-checkpoint'
 export const logStartsName = 'log-start-offset-checkpoint'

@@ -70,6 +70,8 @@ export interface SessionIdentity {
   readonly brokerEpoch: bigint
   /** All directories of this broker, itself included; by default only itself. */
   readonly directoryIds?: readonly string[]
+  /** Directories of earlier runs that partitions may lie in, and that are not here. */
+  readonly missingIds?: readonly string[]
 }
 
 export interface PartitionHighWatermark {
@@ -189,6 +191,16 @@ export class LogDirectory {
     return this.#found.session?.directoryIds ?? []
   }
 
+  /** Those that were missing in the last run already, while partitions were not found. */
+  get previousMissingIds(): readonly string[] {
+    return this.#found.session?.missingIds ?? []
+  }
+
+  /** Nothing was ever in it, as far as its files tell: a new disk, or one that is not mounted. */
+  get isNew(): boolean {
+    return this.#found.meta.size === 0 && this.#folders.size === 0
+  }
+
   /** A disk of the last run failed, or damage was found in it. */
   get isMarkedLossy(): boolean {
     return this.#found.session?.lossy ?? false
@@ -252,6 +264,7 @@ export class LogDirectory {
     this.#session = {
       directoryId: this.directoryId,
       directoryIds: identity.directoryIds ?? [this.directoryId],
+      missingIds: identity.missingIds ?? [],
       lockInode: this.#found.lock.inode,
       brokerEpoch,
       bootId: this.#io.disk.bootId(),

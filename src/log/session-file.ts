@@ -9,6 +9,8 @@ export interface Session {
   readonly directoryId: string
   /** All directories of the broker, this one included. */
   readonly directoryIds: readonly string[]
+  /** Directories of earlier runs that were not there, though partitions may lie in them. */
+  readonly missingIds?: readonly string[]
   /** Inode of `.lock`: a copy or a restored backup has another one. */
   readonly lockInode: number
   readonly brokerEpoch: bigint
@@ -37,10 +39,12 @@ export function parseSession(bytes: Uint8Array): Session | undefined {
     return undefined
   }
   if (typeof json !== 'object' || json === null) return undefined
-  const { directoryId, directoryIds, lockInode, brokerEpoch, bootId, clean, allSync, lossy } = json
+  const { directoryId, directoryIds, missingIds, lockInode } = json
+  const { brokerEpoch, bootId, clean, allSync, lossy } = json
   const isSession =
     typeof directoryId === 'string' &&
     Array.isArray(directoryIds) &&
+    (missingIds === undefined || Array.isArray(missingIds)) &&
     typeof lockInode === 'number' &&
     typeof brokerEpoch === 'string' &&
     /^\d{1,19}$/.test(brokerEpoch) &&
@@ -50,6 +54,7 @@ export function parseSession(bytes: Uint8Array): Session | undefined {
   return {
     directoryId,
     directoryIds: directoryIds.map(String),
+    missingIds: (missingIds ?? []).map(String),
     lockInode,
     brokerEpoch: BigInt(brokerEpoch),
     bootId,

@@ -23,6 +23,8 @@ export interface LastRun {
   readonly lossless: boolean
   /** This broker must have left them (`removeSelf`) before it registers. */
   readonly unproven: readonly PartitionKey[]
+  /** Some partition of this broker has no folder. */
+  readonly lacksFolders: boolean
 }
 
 /** The directories are settled, the image is whole. Throws when they belong to different clusters. */
@@ -43,7 +45,10 @@ export function lastRun(
   const proven = provenOf(directories, previousEpoch)
   const lossless = proven.length > 0
   const unproven = lossless ? unprovenOf(image, brokerId, previousEpoch!, proven) : []
-  return { clusterId, previousEpoch, lossless, unproven }
+  const lacksFolders = notIn(image, directories).some(({ state }) =>
+    state.replicas.includes(brokerId),
+  )
+  return { clusterId, previousEpoch, lossless, unproven, lacksFolders }
 }
 
 /** Those of the last run that lost nothing. */
@@ -71,24 +76,27 @@ function unprovenOf(
   previousEpoch: bigint,
   directories: readonly LogDirectory[],
 ): PartitionKey[] {
+  return notIn(image, directories).filter(({ state: { replicas, isr, elr } }) => {
+    const isNamed = [...isr, ...elr].some(
+      ([id, epoch]) => id === brokerId && epoch === previousEpoch,
+    )
+    // Another leader may be about to name it: a new leader epoch ends that.
+    const mayBeNamed = replicas.length > 1 && replicas.includes(brokerId)
+    return isNamed || mayBeNamed
+  })
+}
+
+function notIn(image: Image, directories: readonly LogDirectory[]) {
   const present = new Set(
     directories.flatMap(directory =>
       directory.folders().map(({ topicId, partition }) => `${topicId}/${partition}`),
     ),
   )
-  const unproven: PartitionKey[] = []
-  for (const { topicId, partitions } of image.topics()) {
-    for (const [index, { replicas, isr, elr }] of partitions.entries()) {
-      if (present.has(`${topicId}/${index}`)) continue
-      const isNamed = [...isr, ...elr].some(
-        ([id, epoch]) => id === brokerId && epoch === previousEpoch,
-      )
-      // Another leader may be about to name it: a new leader epoch ends that.
-      const mayBeNamed = replicas.length > 1 && replicas.includes(brokerId)
-      if (isNamed || mayBeNamed) unproven.push({ topicId, index })
-    }
-  }
-  return unproven
+  return [...image.topics()]
+    .flatMap(({ topicId, partitions }) =>
+      partitions.map((state, index) => ({ topicId, index, state })),
+    )
+    .filter(({ topicId, index }) => !present.has(`${topicId}/${index}`))
 }
 
 function isDefined<T>(value: T | undefined): value is T {

@@ -22,7 +22,7 @@ import type { LogConfig } from '../config/log-config.ts'
 import type { ScrubberConfig } from '../config/scrubber-config.ts'
 import type { Io } from '../io/io.ts'
 import { type CleanableLog, Cleaner } from '../log/cleaner.ts'
-import { folderName } from '../log/file-names.ts'
+import { folderName, forgetMissingName } from '../log/file-names.ts'
 import type { Log } from '../log/log.ts'
 import { type LogDirectory, type LogFolder, SwapUnknownError } from '../log/log-directory.ts'
 import { Scrubber } from '../log/scrubber.ts'
@@ -41,6 +41,8 @@ export interface ReplicasOptions {
   readonly directories: readonly LogDirectory[]
   /** Directories that could not be opened: folders that are missing may lie there. */
   readonly unusable?: readonly UnusableDirectory[]
+  /** A directory of an earlier run is not here, or that cannot be known: the same. */
+  readonly isLackingOne?: boolean
   /** What a log obeys whose topic has these overrides. */
   logConfig(overrides: ReadonlyMap<string, string>): LogConfig
   /** log.retention.check.interval.ms */
@@ -332,8 +334,8 @@ export class Replicas {
 
   /** A partition that should be here and is not must not begin anew, empty: it is somewhere. */
   #noteAbsent(): void {
-    const { unusable = [] } = this.#options
-    if (unusable.length === 0) return
+    const { unusable = [], isLackingOne = false, directories } = this.#options
+    if (unusable.length === 0 && !isLackingOne) return
     let count = 0
     for (const { topicId, name, partitions } of this.#image.topics()) {
       for (const [index, state] of partitions.entries()) {
@@ -344,10 +346,18 @@ export class Replicas {
         count++
       }
     }
+    if (count === 0 && unusable.length === 0) return
     const paths = unusable.map(({ path }) => path).join(', ')
+    const what =
+      paths === ''
+        ? `a data directory is missing: ${count} partitions that lay there`
+        : `${paths} cannot be used: ${count} partitions that lie there`
+    const word = isLackingOne
+      ? `; is its disk mounted, and in log.dirs? If it is lost for good, 'touch ${directories[0]!.path}/${forgetMissingName}' lets them begin anew, empty`
+      : ''
     this.#io.report.error(
       { partitions: count },
-      `${paths} cannot be used: ${count} partitions that lie there are offline until a start that finds them`,
+      `${what} are offline until a start that finds them${word}`,
     )
   }
 
