@@ -13,11 +13,13 @@ import { KafkaError } from '../protocol/errors.ts'
 import {
   formatOffsets,
   formatProperties,
+  type PartitionOffsets,
   parseProperties,
   partitionKey,
   readSmallFile,
 } from './checkpoint-file.ts'
 import { type DirectoryFacts, lastRunOf, readDirectoryFacts } from './directory-facts.ts'
+import { DirectorySync } from './directory-sync.ts'
 import { DiskRoom } from './disk-room.ts'
 import {
   cleanShutdownName,
@@ -106,8 +108,11 @@ export class LogDirectory {
   onOffline: (error: Error) => void = () => {}
 
   readonly #io: Io
+  /** The names of the folders. */
+  readonly #names: DirectorySync
   readonly #host: LogHost
   readonly #found: Found
+  /** Those whose logs are not open. */
   readonly #folders: Map<string, LogFolder>
   /** Folders of the last run that were not loaded yet: their logs end as it ended. */
   readonly #unloaded: Set<string>
@@ -147,6 +152,7 @@ export class LogDirectory {
     this.directoryId = found.meta.get('directory.id') ?? newDirectoryId(io)
     this.lastRun = found.lastRun
     this.#io = io
+    this.#names = new DirectorySync(io.disk, path)
     this.#found = found
     this.#folders = new Map(found.folders.map(folder => [folder.name, folder]))
     this.#unloaded = new Set(this.#folders.keys())
@@ -221,11 +227,13 @@ export class LogDirectory {
   }
 
   folders(): LogFolder[] {
-    return [...this.#folders.values()]
+    return [...this.#folders.values(), ...[...this.#logs.values()].map(folderOf)]
   }
 
-  /** From the checkpoint, as found at open; 0 when unknown. */
+  /** From the checkpoint; 0 when unknown. */
   highWatermark(topic: string, partition: number): number {
+    const log = this.#logs.get(folderName(topic, partition))
+    if (log !== undefined) return log.checkpointedHighWatermark
     return this.#found.highWatermarks.get(partitionKey(topic, partition)) ?? 0
   }
 
@@ -359,11 +367,21 @@ export class LogDirectory {
       const log = new Log(this.#host, { topic, partition, topicId, folder }, config, recovered)
       const compactedTo = isKnown ? this.#found.compactedTo.get(key) : undefined
       if (compactedTo !== undefined) log.compaction.cleanedEndOffset = compactedTo
-      this.#logs.set(name, log)
+      this.#nowOpen(name, log)
       return log
     } catch (error) {
       throw this.#storageError(name, error)
     }
+  }
+
+  /** From here on the log itself says what the tables said of it. */
+  #nowOpen(name: string, log: Log): void {
+    log.checkpointedHighWatermark = this.highWatermark(log.topic, log.partition)
+    this.#logs.set(name, log)
+    this.#folders.delete(name)
+    const key = partitionKey(log.topic, log.partition)
+    this.#found.recoveryPoints.delete(key)
+    this.#found.highWatermarks.delete(key)
   }
 
   /** A folder that cannot be opened is that partition's failure; the rest goes on. */
@@ -392,7 +410,7 @@ export class LogDirectory {
       ': ',
     )
     await disk.replaceFile(`${folder}/${partitionMetadataName}`, metadata)
-    await disk.syncDirectory(this.path)
+    await this.#names.sync()
   }
 
   /** The folder is renamed when this answers; its content goes later. */
@@ -419,8 +437,11 @@ export class LogDirectory {
     await log.close()
     await this.checkpoint([{ topic, partition, highWatermark }])
     await this.compacted()
+    const key = partitionKey(topic, partition)
+    this.#found.recoveryPoints.set(key, log.durableEndOffset)
+    this.#found.highWatermarks.set(key, highWatermark)
+    this.#folders.set(name, folderOf(log))
     this.#logs.delete(name)
-    this.#opening.delete(name)
     this.#left.add(name)
   }
 
@@ -444,10 +465,10 @@ export class LogDirectory {
     await this.#saveLogStarts()
     await this.#saveCompaction()
     await this.#saveRecoveryPoints()
-    await this.#save(highWatermarksName, () => formatOffsets(this.#found.highWatermarks))
+    await this.#saveHighWatermarks()
     try {
       await this.#io.disk.rename(copy, path)
-      await this.#io.disk.syncDirectory(this.path)
+      await this.#names.sync()
     } catch (error) {
       this.takeOffline(error as Error)
       throw new SwapUnknownError(`${path} may be there or not: ${(error as Error).message}`)
@@ -485,9 +506,8 @@ export class LogDirectory {
   }
 
   #forget(name: string): void {
-    const folder = this.#folders.get(name)
+    const folder = this.#folders.get(name) ?? this.#logs.get(name)
     this.#logs.delete(name)
-    this.#opening.delete(name)
     this.#folders.delete(name)
     this.#unloaded.delete(name)
     this.#left.delete(name)
@@ -505,7 +525,7 @@ export class LogDirectory {
     try {
       await this.#host.files.closeBelow(`${this.path}/${name}/`)
       await this.#io.disk.rename(`${this.path}/${name}`, retired)
-      await this.#io.disk.syncDirectory(this.path)
+      await this.#names.sync()
     } catch (error) {
       this.takeOffline(error as Error)
       throw new KafkaError('KAFKA_STORAGE_ERROR', (error as Error).message)
@@ -537,14 +557,15 @@ export class LogDirectory {
   /** Writes recovery points, high watermarks and log starts, each file only when it changed. */
   async checkpoint(highWatermarks: Iterable<PartitionHighWatermark>): Promise<void> {
     if (this.#offline !== undefined) return
-    const marks = this.#found.highWatermarks
     for (const { topic, partition, highWatermark } of highWatermarks) {
-      marks.set(partitionKey(topic, partition), highWatermark)
+      const log = this.#logs.get(folderName(topic, partition))
+      if (log !== undefined) log.checkpointedHighWatermark = highWatermark
+      else this.#found.highWatermarks.set(partitionKey(topic, partition), highWatermark)
     }
     try {
       await this.#saveLogStarts()
       await this.#saveRecoveryPoints()
-      await this.#save(highWatermarksName, () => formatOffsets(marks))
+      await this.#saveHighWatermarks()
     } catch (error) {
       this.#checkpointFailed(error as Error)
     }
@@ -572,11 +593,31 @@ export class LogDirectory {
   }
 
   async #saveRecoveryPoints(): Promise<void> {
-    const points = this.#found.recoveryPoints
-    for (const { topic, partition, durableEndOffset } of this.#logs.values()) {
-      points.set(partitionKey(topic, partition), durableEndOffset)
-    }
-    await this.#save(recoveryPointsName, () => formatOffsets(points))
+    await this.#saveOffsets(
+      recoveryPointsName,
+      this.#found.recoveryPoints,
+      log => log.durableEndOffset,
+    )
+  }
+
+  async #saveHighWatermarks(): Promise<void> {
+    const others = this.#found.highWatermarks
+    await this.#saveOffsets(highWatermarksName, others, log => log.checkpointedHighWatermark)
+  }
+
+  /** Of all open logs, and of `others`, which are not open. */
+  async #saveOffsets(
+    name: string,
+    others: PartitionOffsets,
+    of: (log: Log) => number,
+  ): Promise<void> {
+    await this.#save(name, () => {
+      const offsets = new Map(others)
+      for (const log of this.#logs.values()) {
+        offsets.set(partitionKey(log.topic, log.partition), of(log))
+      }
+      return formatOffsets(offsets)
+    })
   }
 
   async #saveLogStarts(): Promise<void> {
@@ -713,6 +754,10 @@ function newDirectoryId(io: Io): string {
     const id = Buffer.from(bytes).toString('base64url')
     if (!id.startsWith('-')) return id
   }
+}
+
+function folderOf({ topic, partition, topicId }: Log): LogFolder {
+  return { name: folderName(topic, partition), topic, partition, topicId }
 }
 
 function inconsistentTopicId(name: string, topicId: string): KafkaError {

@@ -60,6 +60,8 @@ interface Waiting {
   readonly undo: Undo | undefined
 }
 
+const nothing: readonly Waiting[] = []
+
 const maxGroupBatches = 1024
 const maxGroupBytes = 16 * 1024 * 1024
 
@@ -80,6 +82,8 @@ export class Log {
   /** The offset that the next record gets. */
   logEndOffset: number
   writtenEndOffset: number
+  /** As the directory's checkpoint has it. */
+  checkpointedHighWatermark = 0
   listener: LogListener = unheard
 
   readonly #host: LogHost
@@ -95,9 +99,9 @@ export class Log {
   /** The segment that the writer is at; later ones wait for it. */
   #writing: Segment
   #writer: Promise<void> | undefined
-  #group: readonly Waiting[] = []
+  #group = nothing
   /** Called when the group under way is written, or failed. */
-  #afterGroup: (() => void)[] = []
+  #afterGroup: (() => void)[] | undefined
   #savingEpochs: Promise<void> | undefined
   #areEpochsSaved = true
   /** Set while the disk is full: when the next append is let through. */
@@ -315,8 +319,10 @@ export class Log {
       const failure = await this.#writeGroup(group).catch((error: Error) => error)
       if (failure === undefined) this.listener.onEnd(this.writtenEndOffset)
       else await this.#writeFailed(group, failure)
-      this.#group = []
-      for (const resume of this.#afterGroup.splice(0)) resume()
+      this.#group = nothing
+      const afterGroup = this.#afterGroup ?? []
+      this.#afterGroup = undefined
+      for (const resume of afterGroup) resume()
     }
     this.#writer = undefined
   }
@@ -400,7 +406,7 @@ export class Log {
   async #drained(): Promise<void> {
     const last = this.#waiting.at(-1) ?? this.#group.at(-1)
     while (last !== undefined && [...this.#waiting, ...this.#group].includes(last)) {
-      await new Promise<void>(resolve => this.#afterGroup.push(resolve))
+      await new Promise<void>(resolve => (this.#afterGroup ??= []).push(resolve))
     }
   }
 

@@ -122,7 +122,7 @@ class Recovery {
     this.#epochs.truncateFromEnd(logEndOffset + 1) // A leader that wrote nothing keeps its entry.
     this.#epochs.truncateFromStart(logStartOffset)
     return {
-      segments: this.#segments,
+      segments: this.#segments.slice(), // Without the room to grow that most do not need.
       logStartOffset,
       logEndOffset,
       durableEndOffset: logEndOffset,

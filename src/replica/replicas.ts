@@ -75,7 +75,6 @@ interface Hosted {
   readonly partition: Partition
   readonly log: Log
   readonly directory: LogDirectory
-  checkpointed: number
 }
 
 /** All replicas of this broker. */
@@ -498,7 +497,7 @@ export class Replicas {
     const { clock } = this.#io
     const partition = new Partition(clock, this.#membership, log, config, watermark)
     partition.onLeadership = this.#tellFollowers
-    const hosted = { partition, log, directory, checkpointed: watermark }
+    const hosted = { partition, log, directory }
     slot(this.#hosted, topicId)[index] = hosted
     if (this.#image.topicByName(name)?.topicId === topicId) {
       slot(this.#byName, name)[index] = partition
@@ -678,16 +677,18 @@ export class Replicas {
   async #checkpoint(): Promise<void> {
     for (const directory of this.#options.directories) {
       if (directory.offline !== undefined) continue
-      const changed = [...this.#all()].filter(
-        hosted =>
-          hosted.directory === directory && hosted.checkpointed !== hosted.partition.highWatermark,
-      )
-      if (changed.length === 0) continue
-      for (const hosted of changed) hosted.checkpointed = hosted.partition.highWatermark
+      if (!this.#hasMoved(directory)) continue
       await directory
         .checkpoint(this.#watermarks(directory))
         .catch(error => this.#io.report.error({ error }, 'could not write the checkpoint'))
     }
+  }
+
+  #hasMoved(directory: LogDirectory): boolean {
+    for (const { partition, log, directory: of } of this.#all()) {
+      if (of === directory && log.checkpointedHighWatermark !== partition.highWatermark) return true
+    }
+    return false
   }
 
   #watermarks(directory: LogDirectory) {
