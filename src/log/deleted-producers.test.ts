@@ -115,3 +115,22 @@ test('where records went that were not synced, the power loss takes no producer 
     })
   }
 })
+
+test('a producer whose records all went is known although the disk was full when a segment began', async () => {
+  await simulated().run(async world => {
+    const changes = { segmentBytes: 300, retentionMs: -1 }
+    const log = await openLog(await openDirectory(world.start()), changes)
+    await filled(log, 3)
+    await log.flush()
+    const disk = world.disk()
+    const begun = log.segmentCount
+    disk.fault = (_, path) => (path.includes('.snapshot') ? 'ENOSPC' : undefined)
+    for (let sequence = 0; log.segmentCount === begun; sequence++) log.append(batch(2, sequence), 0)
+    await written(log)
+    await log.flush()
+    disk.fault = undefined
+    await log.advanceLogStart(log.segments.at(-1)!.baseOffset)
+    world.kill()
+    await goesOn(world, changes, 'after a full disk')
+  })
+})

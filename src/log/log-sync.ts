@@ -79,7 +79,7 @@ export class LogSync {
         await segment.sync()
         if (segment.needsFolderSync) await this.#host.io.disk.syncDirectory(this.#log.folder)
         segment.needsFolderSync = false
-        await this.#writeSnapshot(segment)
+        await this.writeSnapshot(segment)
         this.durableEndOffset = Math.max(this.durableEndOffset, end)
       }
     } catch (error) {
@@ -101,14 +101,16 @@ export class LogSync {
     return found.reverse()
   }
 
-  async #writeSnapshot(segment: Segment): Promise<void> {
+  /** If it waits for that. On a full disk it goes on waiting: the next sync tries again. */
+  async writeSnapshot(segment: Segment): Promise<void> {
     const { snapshot } = segment
     segment.snapshot = undefined
     if (snapshot === undefined) return
     try {
       await this.#log.saveSnapshot(segment.baseOffset, snapshot)
     } catch (error) {
-      if (!isDiskFull(error)) throw error // Without it a start reads more batches, that is all.
+      if (!isDiskFull(error)) throw error
+      segment.snapshot = snapshot
     }
   }
 }

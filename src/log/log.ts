@@ -665,6 +665,8 @@ export class Log {
     const retired = []
     for (const segment of deleted) retired.push(...(await segment.retire()))
     this.#host.removeLater(retired, this.#config.fileDeleteDelayMs)
+    // A full disk may have kept it waiting, and what it stands for goes now.
+    await this.#sync.writeSnapshot(this.#segments[0]!)
     await this.#dropSnapshots(offset => offset < start && offset !== this.#snapshots.at(-1))
     if (this.epochs.truncateFromStart(this.logStartOffset)) await this.#saveEpochs()
   }
