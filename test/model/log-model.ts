@@ -51,6 +51,8 @@ export class LogModel {
   readonly producers = new Map<number, ModelBatch[]>()
   /** Of batches before it a producer's newest one alone is sure to be remembered, if compacted. */
   #rememberedFrom = 0
+  /** Producers whose newest batch lies before it may be forgotten. */
+  #knownFrom = 0
 
   constructor(config: LogConfig) {
     this.config = config
@@ -72,8 +74,13 @@ export class LogModel {
     return batch
   }
 
-  /** The log ends at `end` now, and whoever keeps its producers may have read them from files again. */
-  endAt(end: number): void {
+  /**
+   * The log ends at `end` now, and whoever keeps its producers has read them from files again: what
+   * was deleted is known from snapshots, if those were not lost or cut as well.
+   */
+  endAt(end: number, isLost: boolean): void {
+    const { cleanupCompact } = this.config
+    if (isLost || cleanupCompact) this.#knownFrom = Math.max(this.#knownFrom, this.start)
     this.records.length = Math.min(end, this.end)
     this.written = this.end
     this.start = Math.min(this.start, end)
@@ -87,10 +94,11 @@ export class LogModel {
   /** What could not be written has never been. */
   takeBack(end: number): void {
     const { written } = this
-    const rememberedFrom = this.#rememberedFrom
-    this.endAt(end)
+    const [rememberedFrom, knownFrom] = [this.#rememberedFrom, this.#knownFrom]
+    this.endAt(end, false)
     this.written = Math.min(written, end)
     this.#rememberedFrom = Math.min(rememberedFrom, end)
+    this.#knownFrom = knownFrom
   }
 
   /** Records below `offset` are deleted. */
@@ -108,12 +116,12 @@ export class LogModel {
   remembered(producerId: number): ModelBatch[] {
     const batches = this.batchesOf(producerId)
     const newest = batches.at(-1)
-    if (newest === undefined || newest.baseOffset < this.start) return []
-    const from = this.config.cleanupCompact ? this.#rememberedFrom : 0
+    if (newest === undefined || newest.baseOffset < this.#knownFrom) return []
+    const from = this.config.cleanupCompact ? this.#rememberedFrom : this.#knownFrom
     return batches
       .slice(-rememberedBatches)
       .filter(({ producerEpoch }) => producerEpoch === newest.producerEpoch)
-      .filter(batch => batch === newest || batch.baseOffset >= Math.max(from, this.start))
+      .filter(batch => batch === newest || batch.baseOffset >= from)
   }
 
   // ── Compaction ─────────────────────────────────────────────────────────────

@@ -270,15 +270,10 @@ class ModelRun {
     return this.#nowMs + (this.#random.below(4) === 0 ? awayMs : -awayMs)
   }
 
-  /** One of four, each until its last batch was deleted: what is known of it then is not promised. */
   #someProducer(): Pick<NewBatch, 'producerId' | 'producerEpoch' | 'baseSequence'> {
     if (this.#random.below(2) === 0) return { producerId: -1, producerEpoch: -1, baseSequence: -1 }
-    const newestOf = (id: number) => this.#model.batchesOf(id).at(-1)
-    let producerId = 1 + this.#random.below(4)
-    while ((newestOf(producerId)?.baseOffset ?? this.#model.start) < this.#model.start) {
-      producerId += 4
-    }
-    const newest = newestOf(producerId)
+    const producerId = 1 + this.#random.below(4 + this.#values / 100)
+    const newest = this.#model.batchesOf(producerId).at(-1)
     if (newest === undefined) return { producerId, producerEpoch: 0, baseSequence: 0 }
     const { producerEpoch } = newest
     if (this.#random.below(15) === 0) {
@@ -396,7 +391,7 @@ class ModelRun {
     this.#note(`to ${wanted}`)
     assert.equal(this.#log.logEndOffset, inBatch)
     this.#durable = Math.min(this.#durable, inBatch)
-    if (inBatch < end) this.#model.endAt(inBatch)
+    if (inBatch < end) this.#model.endAt(inBatch, true)
     // Who is a leader again after a cut has a new epoch.
     this.#leaderEpoch++
     await this.#log.becomeLeader(this.#leaderEpoch)
@@ -444,7 +439,7 @@ class ModelRun {
     this.#note(`(${how}) ${least} to ${before}: ends at ${end}, started at ${model.start}`)
     assert.ok(end >= least && end <= Math.max(before, model.start), `ends at ${end}`)
     if (how !== 'powerLoss') assert.equal(this.#directory.lossless, true)
-    model.endAt(end)
+    model.endAt(end, how === 'powerLoss')
     this.#durable = end
     this.#stable = Math.min(this.#stable, end)
     // A deletion that was under way may have come through, and a pass may have come to some end.
