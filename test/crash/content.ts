@@ -14,6 +14,8 @@ export interface CrashTopic {
 
 /** Kafka allows no smaller segments. */
 const segmentBytes = 1024 * 1024
+/** Its log start moves by itself. */
+export const retainedTopic = 'retained'
 export const retentionBytes = 3 * segmentBytes
 export const partitionsOfEach = 2
 const keys = 300
@@ -28,7 +30,7 @@ const compacted = {
 /** One that retention takes from, one that DeleteRecords takes from, and two that are compacted. */
 export const topics: readonly CrashTopic[] = [
   {
-    topic: 'retained',
+    topic: retainedTopic,
     isCompacted: false,
     tombstonesMs: 0,
     configs: {

@@ -39,13 +39,10 @@ if (!(Number.isInteger(kills) && kills > 0 && secondsBetween > 0 && Number.isInt
   throw new Error('usage: npm run test:crash -- [--kills N] [--seconds-between S] [--seed N]')
 }
 
-/** Checkpoints, retention and compaction so often that kills meet them at work. */
+/** Retention and compaction so often that kills meet them at work. */
 const settings = {
   'log.retention.check.interval.ms': '200',
   'log.cleaner.backoff.ms': '20',
-  'log.flush.offset.checkpoint.interval.ms': '300',
-  'log.flush.start.offset.checkpoint.interval.ms': '300',
-  'replica.high.watermark.checkpoint.interval.ms': '300',
   'log.segment.delete.delay.ms': '500',
 }
 
