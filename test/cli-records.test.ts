@@ -206,6 +206,32 @@ test('with acks 0 all of it arrives, although nobody answers', async () => {
   assert.equal(await out(['consume', 'unasked', '-e']), `${input.join('\n')}\n`)
 })
 
+test('consume --group goes on where its group was, and commits what it printed', async () => {
+  await out(['topics', 'create', 'shared', '--partitions', '3'])
+  const lines = ['a', 'b', 'c', 'd', 'e', 'f'].map((value, n) =>
+    JSON.stringify({ value, partition: n % 3, headers: [{ key: 'n', value: String(n) }] }),
+  )
+  await out(['produce', 'shared', '--ndjson'], lines.join('\n'))
+  const member = ['consume', 'shared', '--group', 'readers', '-f', '%v']
+  const first = await out([...member, '-n', '2'])
+  const rest = await out([...member, '-e'])
+  assert.deepEqual([first.length, [...first, ...rest].toSorted().join('')], [2, 'abcdef'])
+  assert.equal(await out([...member, '-e']), '')
+  await out(['produce', 'shared'], 'g\n')
+  assert.equal(await out([...member, '-n', '1']), 'g')
+  assert.equal(await out(['consume', 'shared', '-g', 'late', '--from', 'latest', '-e']), '')
+  const [record] = json(await out(['consume', 'shared', '-g', 'other', '-e', '--ndjson']))
+  assert.deepEqual(record!.headers, [{ key: 'n', value: '0' }])
+  for (const wrong of [
+    ['--to', '5'],
+    ['--partition', '0'],
+    ['--from', '2h'],
+  ]) {
+    const { code, error } = await run([...member, ...wrong])
+    assert.deepEqual([code, /is not for --group/.test(error)], [1, true])
+  }
+})
+
 test('a reader that has enough ends consume without a word', async () => {
   await out(['produce', 'piped'], 'x\n'.repeat(200_000))
   const consume = `${process.execPath} ${bin} consume piped -b ${bootstrap}`

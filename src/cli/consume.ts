@@ -13,6 +13,7 @@ import { type Place, parsePlace } from './when.ts'
 
 interface ConsumeOptions extends BootstrapOptions, SinkOptions {
   readonly from: string
+  readonly group?: string
   readonly to?: string
   readonly exit?: true
   readonly partition?: readonly string[]
@@ -23,26 +24,41 @@ const maxBatchBytes = 512 * 1024 * 1024
 const maxWaitMs = 500
 
 export async function consume(topics: readonly string[], options: ConsumeOptions): Promise<void> {
-  const from = parsePlace('--from', options.from, Date.now())
-  const to = options.exit ? 'latest' : options.to
-  const until = to === undefined ? undefined : parsePlace('--to', to, Date.now())
   const sink = new RecordSink(options)
   const progress = new Progress({ fillsOutput: true })
   const interrupt = new Interrupt()
+  const { group } = options
   try {
-    await withCluster(options, async cluster => {
-      const { topics: found } = await cluster.metadata([...new Set(topics)])
-      for (const topic of found) throwIfUnknown(topic)
-      const partitions = partitionsOf(found, options.partition)
-      const spans = await spansOf(cluster, partitions, from, until)
-      await readAll(new Reading(cluster, from, sink), spans, interrupt, progress)
-    })
+    if (group === undefined) await consumeAlone(topics, options, sink, progress, interrupt)
+    else {
+      const { consumeAsMember } = await import('./consume-group.ts')
+      await consumeAsMember(topics, { ...options, group }, sink, progress, interrupt)
+    }
   } finally {
     await sink.flush()
     progress.clear()
     interrupt.close()
   }
   if (sink.faults !== undefined) console.error(`ottla: ${sink.faults}`)
+}
+
+async function consumeAlone(
+  topics: readonly string[],
+  options: ConsumeOptions,
+  sink: RecordSink,
+  progress: Progress,
+  interrupt: Interrupt,
+): Promise<void> {
+  const from = parsePlace('--from', options.from, Date.now())
+  const to = options.exit ? 'latest' : options.to
+  const until = to === undefined ? undefined : parsePlace('--to', to, Date.now())
+  await withCluster(options, async cluster => {
+    const { topics: found } = await cluster.metadata([...new Set(topics)])
+    for (const topic of found) throwIfUnknown(topic)
+    const partitions = partitionsOf(found, options.partition)
+    const spans = await spansOf(cluster, partitions, from, until)
+    await readAll(new Reading(cluster, from, sink), spans, interrupt, progress)
+  })
 }
 
 async function readAll(

@@ -40,6 +40,7 @@ export function consume(): Command {
   const consume = talks(command('consume', 'Print the records of topics.'))
     .argument('<topic...>')
     .option('-o, --from <place>', 'where to begin, see below', 'earliest')
+    .option('-g, --group <group>', 'as a member of this group: go on where it was, and commit')
     .option('--to <place>', 'stop before this, see below')
     .option('-e, --exit', 'stop at the end as it is now: --to end')
     .option('-n, --count <number>', 'stop after so many records', whole(1))
@@ -66,6 +67,7 @@ json is the value, parsed. It runs as code, with all that you may do yourself.`,
     ["ottla consume orders --filter 'json.total > 100' -n 5", ''],
     ["ottla consume orders payments -f '%t %d %k=%v\\n'", 'two topics'],
     ['ottla consume orders -e --ndjson | jq .value', ''],
+    ['ottla consume orders --group audit', 'as a member, committing'],
   ])
   return consume.action(async (topics, options) =>
     (await import('./consume.ts')).consume(topics, options),
