@@ -8,9 +8,14 @@ import { IndexBrokenError, type IndexFile } from './index-file.ts'
 
 export const offsetEntryBytes = 8
 
-export interface OffsetEntry {
-  readonly lastOffset: number
+/** Where the batch that holds an offset lies, if the segment has it. */
+export interface OffsetStretch {
+  /** First byte of a batch at or before it. */
   readonly position: number
+  /** Of the batch at `position`; undefined where no entry stands for that. */
+  readonly lastOffset: number | undefined
+  /** At or behind its last byte; infinite: the end of the segment. */
+  readonly endPosition: number
 }
 
 /** A sparse way from offsets to positions, over one index file. */
@@ -32,16 +37,8 @@ export class OffsetIndex {
     this.file.append(entry)
   }
 
-  /**
-   * A position at or before the batch that holds `offset`: of the last entry ≤ `offset`, else 0.
-   * Throws IndexBrokenError.
-   */
-  async floor(offset: number): Promise<number> {
-    return (await this.floorEntry(offset))?.position ?? 0
-  }
-
-  /** The last entry ≤ `offset`: the batch that begins there ends with its offset. */
-  async floorEntry(offset: number): Promise<OffsetEntry | undefined> {
+  /** From the last entry ≤ `offset` to the second one behind it. Throws IndexBrokenError. */
+  async stretch(offset: number): Promise<OffsetStretch> {
     const entries = await this.file.load()
     this.#check(entries)
     let low = 0
@@ -51,11 +48,14 @@ export class OffsetIndex {
       if (int32At(entries, middle * offsetEntryBytes) <= offset - this.#baseOffset) low = middle + 1
       else high = middle
     }
-    if (low === 0) return undefined
+    const end = (low + 1) * offsetEntryBytes
+    const endPosition = end < entries.length ? int32At(entries, end + 4) : Number.POSITIVE_INFINITY
+    if (low === 0) return { position: 0, lastOffset: undefined, endPosition }
     const at = (low - 1) * offsetEntryBytes
     return {
       position: int32At(entries, at + 4),
       lastOffset: this.#baseOffset + int32At(entries, at),
+      endPosition,
     }
   }
 

@@ -27,7 +27,7 @@ import {
 } from './file-names.ts'
 import { IndexBrokenError, IndexFile } from './index-file.ts'
 import type { SharedStorage } from './log-host.ts'
-import { type OffsetEntry, OffsetIndex, offsetEntryBytes } from './offset-index.ts'
+import { OffsetIndex, type OffsetStretch, offsetEntryBytes } from './offset-index.ts'
 import type { StoredBatch } from './tail-cache.ts'
 import { type TimeEntry, TimeIndex, timeEntryBytes } from './time-index.ts'
 
@@ -52,6 +52,16 @@ const maxReadBytes = 16 * 1024 * 1024
 
 /** Window of scans that look at headers only. */
 const headerWindowBytes = 16 * 1024
+
+/** Taken with one read, as far as the index says that the batch looked for lies there. */
+const maxStretchBytes = 2 * 1024 * 1024
+
+/** Without an index: from the first byte on, in small reads. */
+const wholeStretch: OffsetStretch = {
+  position: 0,
+  lastOffset: undefined,
+  endPosition: headerWindowBytes,
+}
 
 const noHoles: readonly Hole[] = []
 
@@ -388,7 +398,7 @@ export class Segment {
     const size = this.size
     const wanted = { offset, end, maxBytes: Math.min(maxBytes, maxReadBytes), atLeastOneBatch }
     return await this.#mended(indexIntervalBytes, async isIndexGood => {
-      const from = isIndexGood ? await this.offsetIndex.floorEntry(offset) : undefined
+      const from = isIndexGood ? await this.offsetIndex.stretch(offset) : wholeStretch
       return await this.#readFrom(from, size, wanted)
     })
   }
@@ -453,13 +463,13 @@ export class Segment {
   }
 
   async #readFrom(
-    from: OffsetEntry | undefined,
+    from: OffsetStretch,
     size: number,
     wanted: WantedBatches,
   ): Promise<Uint8Array | undefined> {
-    let position = from?.position ?? 0
+    let { position } = from
     let baseOffset = this.baseOffset
-    let length = wanted.maxBytes + readAheadBytes
+    let length = Math.max(wanted.maxBytes + readAheadBytes, windowFor(from))
     for (;;) {
       const hole = this.holes.find(({ endPosition }) => endPosition > position)
       if (hole !== undefined && position >= hole.position) {
@@ -474,8 +484,9 @@ export class Segment {
         return undefined
       }
       const bytes = await this.#readBytes(position, Math.min(length, stop - position))
-      if (position === from?.position && lastOffsetOf(bytes) !== from.lastOffset) {
-        throw noBatchAt(this.logPath, position)
+      const { lastOffset } = from
+      if (lastOffset !== undefined && position === from.position) {
+        if (lastOffsetOf(bytes) !== lastOffset) throw noBatchAt(this.logPath, position)
       }
       const stretch = { bytes, baseOffset, isEnd: position + bytes.length >= stop }
       const found = this.#select(stretch, position, wanted)
@@ -539,13 +550,18 @@ export class Segment {
   ): Promise<Batch | undefined> {
     const size = this.size
     return await this.#mended(indexIntervalBytes, async isIndexGood => {
-      const from = isIndexGood ? await this.offsetIndex.floor(fromOffset) : 0
+      const from = isIndexGood ? await this.offsetIndex.stretch(fromOffset) : wholeStretch
       let found: { position: number; size: number } | undefined
-      await this.#scan(from, size, ({ header, position, size: bytes }) => {
-        if (header.lastOffset < fromOffset || !isWanted(header)) return true
-        found = { position, size: bytes }
-        return false
-      })
+      await this.#scan(
+        from.position,
+        size,
+        ({ header, position, size: bytes }) => {
+          if (header.lastOffset < fromOffset || !isWanted(header)) return true
+          found = { position, size: bytes }
+          return false
+        },
+        windowFor(from),
+      )
       return found && new Batch(await this.#readBytes(found.position, found.size))
     })
   }
@@ -571,9 +587,9 @@ export class Segment {
   ): Promise<{ position: number; baseOffset: number } | undefined> {
     const size = this.size
     return await this.#mended(indexIntervalBytes, async isIndexGood => {
-      const from = isIndexGood ? await this.offsetIndex.floor(offset) : 0
+      const from = isIndexGood ? await this.offsetIndex.stretch(offset) : wholeStretch
       let found: { position: number; baseOffset: number } | undefined
-      await this.#scan(from, size, ({ header, position }) => {
+      await this.#scan(from.position, size, ({ header, position }) => {
         if (header.lastOffset < offset) return true
         found = { position, baseOffset: header.baseOffset }
         return false
@@ -603,6 +619,7 @@ export class Segment {
     from: number,
     to: number,
     onBatch: (batch: ScannedBatch) => boolean,
+    windowBytes = headerWindowBytes,
   ): Promise<'end' | 'stopped'> {
     let position = from
     while (position < to) {
@@ -617,7 +634,7 @@ export class Segment {
         scanBatches(file, at, stop, {
           checkCrc: false,
           expected: { offset: this.baseOffset, epoch: -1 },
-          windowBytes: headerWindowBytes,
+          windowBytes,
           onBatch,
         }),
       )
@@ -659,6 +676,11 @@ export class Segment {
     }
     return retired
   }
+}
+
+/** One read takes what the index points to, unless that is very much. */
+function windowFor({ position, endPosition }: OffsetStretch): number {
+  return Math.max(headerWindowBytes, Math.min(endPosition - position, maxStretchBytes))
 }
 
 /** ENOSPC, or the same by quota. */

@@ -109,17 +109,19 @@ test('an index finds the last entry at or below an offset, before and after it i
     const open = (isNew: boolean) =>
       new OffsetIndex(new IndexFile(files, cache, '/data/x.index', 8, isNew), 100)
     const index = open(true)
-    assert.equal(await index.floor(100), 0)
+    assert.equal((await index.stretch(100)).position, 0)
     for (let entry = 1; entry <= 300; entry++) {
       index.append(100 + entry * 10, entry * 1000)
       if (entry % 50 === 0) await index.file.write()
-      if (entry % 70 === 0) assert.equal(await index.floor(100 + entry * 10), entry * 1000)
+      if (entry % 70 === 0)
+        assert.equal((await index.stretch(100 + entry * 10)).position, entry * 1000)
     }
     for (const read of [index, open(false)]) {
-      assert.equal(await read.floor(109), 0)
-      assert.equal(await read.floor(110), 1000)
-      assert.equal(await read.floor(1119), 101_000)
-      assert.equal(await read.floor(1e6), 300_000)
+      assert.equal((await read.stretch(109)).position, 0)
+      assert.equal((await read.stretch(110)).position, 1000)
+      const stretch = { position: 101_000, lastOffset: 1110, endPosition: 103_000 }
+      assert.deepEqual(await read.stretch(1119), stretch)
+      assert.equal((await read.stretch(1e6)).position, 300_000)
       assert.equal(await read.lastPosition(), 300_000)
     }
     assert.ok(cache.bytes > 0)
@@ -127,7 +129,7 @@ test('an index finds the last entry at or below an offset, before and after it i
       await files.close('/data/x.index')
       if (content === undefined) await disk.remove('/data/x.index')
       else await disk.replaceFile('/data/x.index', content)
-      await assert.rejects(open(false).floor(0), IndexBrokenError)
+      await assert.rejects(open(false).stretch(0), IndexBrokenError)
     }
   })
 })
