@@ -91,6 +91,8 @@ export class Replicas {
   readonly #byName = new Map<string, (Partition | undefined)[]>()
   /** The last turn of each folder. */
   readonly #turns = new Map<string, Promise<void>>()
+  /** Partitions of each topic id that have a turn which has not begun. */
+  readonly #toSettle = new Map<string, Set<number>>()
   /** Turns of each topic id that are not over. */
   readonly #unsettled = new Map<string, Set<Promise<void>>>()
   /** Where folders are that are not open, by name: found at start, or moved. */
@@ -179,8 +181,8 @@ export class Replicas {
       for (const [index, { replicas }] of partitions.entries()) {
         if (replicas.length > 1 || replicas[0] !== this.#membership.brokerId) continue
         const partition = this.get(name, index)
-        const isBroken = partition?.isOffline || this.#failed.has(folderName(name, index))
-        if (!partition?.isLeader && !isBroken) return true
+        if (partition?.isLeader || partition?.isOffline) continue
+        if (!this.#failed.has(folderName(name, index))) return true
       }
     }
     return false
@@ -403,7 +405,7 @@ export class Replicas {
     const self = this.#self()
     const count = Math.max(topic?.partitions.length ?? 0, hosted.length)
     for (let index = 0; index < count; index++) {
-      if (this.#absent.has(`${topicId}/${index}`)) continue
+      if (this.#absent.size > 0 && this.#absent.has(`${topicId}/${index}`)) continue
       const here = hosted[index]
       const state = topic?.partitions[index]
       const isWanted = this.#isReplica(state)
@@ -414,13 +416,24 @@ export class Replicas {
       const leads = isWanted && this.#isLeader(state!)
       const isToLead = leads && here?.partition.leaderEpoch !== state!.leaderEpoch
       if (isWanted !== (here !== undefined) || isToLead) {
-        const name = folderName(topic?.name ?? here!.log.topic, index)
-        this.#inTurn(name, topicId, () => this.#settle(topicId, index))
+        this.#settleInTurn(topic?.name ?? here!.log.topic, topicId, index)
       }
     }
     if (this.#image.deletedTopic(topicId)?.value.waiting.includes(this.#membership.brokerId)) {
       void this.settled(topicId).then(() => this.#reportGone(topicId))
     }
+  }
+
+  /** One turn that has not begun is enough: it will look at all that happened until then. */
+  #settleInTurn(topic: string, topicId: string, index: number): void {
+    const toSettle = this.#toSettle.get(topicId) ?? new Set()
+    if (toSettle.has(index)) return
+    this.#toSettle.set(topicId, toSettle.add(index))
+    this.#inTurn(folderName(topic, index), topicId, () => {
+      toSettle.delete(index)
+      if (toSettle.size === 0) this.#toSettle.delete(topicId)
+      return this.#settle(topicId, index)
+    })
   }
 
   /** Requests do not find it any more. */
@@ -506,7 +519,8 @@ export class Replicas {
     this.#found.delete(folderName(name, index))
     // Both may have changed while it was opened.
     partition.configure(this.#configOf(name))
-    if (this.#isLost(topicId)) this.#announceSoon()
+    const state = this.#image.topicById(topicId)?.partitions[index]
+    if (state !== undefined && this.#isLostHere(state)) this.#announceSoon()
     return hosted
   }
 
