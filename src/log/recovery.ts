@@ -35,6 +35,7 @@ import {
   offsetOfName,
   snapshotSuffix,
   timeIndexSuffix,
+  transactionIndexSuffix,
 } from './file-names.ts'
 import { LeaderEpochs } from './leader-epochs.ts'
 import type { SharedStorage } from './log-host.ts'
@@ -80,6 +81,8 @@ export interface RecoveredLog {
   /** `torn`: a batch whose write was cut short is gone, which nobody was told of. */
   readonly outcome: 'whole' | 'torn' | 'lossy'
 }
+
+const indexSuffixes = [offsetIndexSuffix, timeIndexSuffix, transactionIndexSuffix]
 
 /** Window of the scan that checks CRCs. */
 const scanWindowBytes = 1024 * 1024
@@ -168,7 +171,9 @@ class Recovery {
   async #removeLoneIndexes(names: readonly string[]): Promise<void> {
     const bases = new Set(this.#segments.map(({ baseOffset }) => baseOffset))
     for (const name of names) {
-      const base = offsetOfName(name, offsetIndexSuffix) ?? offsetOfName(name, timeIndexSuffix)
+      const base = indexSuffixes
+        .map(suffix => offsetOfName(name, suffix))
+        .find(offset => offset !== undefined)
       if (base === undefined || bases.has(base)) continue
       await this.#shared.io.disk.remove(`${this.#options.folder}/${name}`)
     }
@@ -399,7 +404,7 @@ class Recovery {
       await segment.release()
       await segment.loadSize()
       if (segment.size > 0) await disk.rename(segment.logPath, segment.logPath + corruptSuffix)
-      for (const path of segment.paths) await disk.remove(path)
+      for (const path of [...segment.paths, segment.transactionIndexPath]) await disk.remove(path)
     }
   }
 

@@ -17,6 +17,7 @@ import {
   offsetIndexSuffix,
   offsetOfName,
   timeIndexSuffix,
+  transactionIndexSuffix,
 } from './file-names.ts'
 import type { SharedStorage } from './log-host.ts'
 import { Segment } from './segment.ts'
@@ -112,6 +113,11 @@ async function finishSwap(
     }
   }
   await disk.syncDirectory(folder)
+  // Of a swap that Kafka began.
+  const transactionIndex = swap.transactionIndexPath
+  if (names.includes(nameOf(transactionIndex))) {
+    await disk.rename(transactionIndex, taken.transactionIndexPath)
+  }
   await renameFiles(shared, swap, taken)
 }
 
@@ -121,7 +127,7 @@ function nameOf(path: string): string {
 
 /** The base offset in the name of a file of a segment that is in its place. */
 function baseOf(name: string): number | undefined {
-  for (const suffix of [logSuffix, offsetIndexSuffix, timeIndexSuffix]) {
+  for (const suffix of [logSuffix, offsetIndexSuffix, timeIndexSuffix, transactionIndexSuffix]) {
     const base = offsetOfName(name, suffix)
     if (base !== undefined) return base
   }

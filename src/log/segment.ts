@@ -160,6 +160,11 @@ export class Segment {
     if (this.#timeIndex?.file.entries === 0) this.#timeIndex = undefined
   }
 
+  /** Kafka's: it lies there only after a move, and goes with the segment. */
+  get transactionIndexPath(): string {
+    return this.logPath.replace(logSuffix, transactionIndexSuffix)
+  }
+
   /** Makes the file; the folder still has to be synced. */
   async create(): Promise<void> {
     if (this.isCreated) return
@@ -667,9 +672,7 @@ export class Segment {
   async retire(): Promise<string[]> {
     await this.leave()
     const retired: string[] = []
-    // A transaction index is Kafka's: it lies there only after a move.
-    const transactionIndex = this.logPath.replace(/\.log$/, transactionIndexSuffix)
-    for (const path of [...this.paths, transactionIndex]) {
+    for (const path of [...this.paths, this.transactionIndexPath]) {
       if ((await this.#shared.io.disk.stat(path)) === undefined) continue
       await this.#shared.io.disk.rename(path, path + deletedSuffix)
       retired.push(path + deletedSuffix)
