@@ -27,13 +27,17 @@ const { values } = parseArgs({
 })
 const idleMs = 1000 * Number(values['idle-seconds'])
 const timeoutMs = 600_000
+/** Requests wait so long; until then a partition may have a timer. */
+const requestMs = 20_000
 const topic = 'many'
+/** Of a hundred partitions, created before anything is measured: what it takes is code, mostly. */
+const warmUp = 'first'
 
 type Column = Map<string, string>
 
 const ms = (from: number) => `${Math.round(performance.now() - from).toLocaleString('en')} ms`
 
-async function create(bootstrap: string, partitions: number): Promise<string> {
+async function create(bootstrap: string, topic: string, partitions: number): Promise<string> {
   await using admin = new Admin({ bootstrap })
   await admin.describeCluster()
   const startedAt = performance.now()
@@ -50,7 +54,7 @@ async function produceAtOnce(bootstrap: string, partitions: number): Promise<str
     index,
     records: buildBatch({}, [{ timestamp: Date.now(), value: 'one' }]),
   }))
-  const request = { acks: -1, timeoutMs, topicData: [{ name: topic, partitionData }] }
+  const request = { acks: -1, timeoutMs: requestMs, topicData: [{ name: topic, partitionData }] }
   const { responses } = await client.ask(produceRequest, produceResponse, 9, request)
   const refused = responses[0]!.partitionResponses.filter(({ errorCode }) => errorCode !== 0)
   if (refused.length > 0) throw new Error(`${refused.length} refused: ${refused[0]!.errorCode}`)
@@ -59,7 +63,7 @@ async function produceAtOnce(bootstrap: string, partitions: number): Promise<str
 }
 
 async function produceByProducer(bootstrap: string, partitions: number): Promise<string> {
-  await using producer = new Producer({ bootstrap, deliveryTimeoutMs: timeoutMs })
+  await using producer = new Producer({ bootstrap, deliveryTimeoutMs: requestMs })
   const startedAt = performance.now()
   const all = Array.from({ length: partitions }, (_, partition) => partition)
   await producer.send(all.map(partition => ({ topic, partition, value: 'another' })))
@@ -71,14 +75,16 @@ async function measureOttla(partitions: number): Promise<Column> {
   const broker = new MeasuredBroker()
   try {
     await broker.start()
+    await create(broker.bootstrap, warmUp, 100)
     const before = await broker.usage()
-    column.set('create', await create(broker.bootstrap, partitions))
+    column.set('create', await create(broker.bootstrap, topic, partitions))
     describeIdle(column, partitions, before, await broker.usage(), '')
     column.set('idle: CPU', await idleCpu(broker))
     await broker.stop()
     column.set('start after a clean stop', round(await broker.start()))
     column.set('a record to each, one request', await produceAtOnce(broker.bootstrap, partitions))
     column.set('a record to each, Producer', await produceByProducer(broker.bootstrap, partitions))
+    await delay(requestMs)
     describeIdle(column, partitions, before, await broker.usage(), ', with records')
     await broker.kill()
     column.set('start after kill -9', round(await broker.start()))
@@ -125,7 +131,7 @@ async function measureKafka(partitions: number): Promise<Column> {
   const column: Column = new Map()
   const kafka = await LiveKafka.start()
   try {
-    column.set('create', await create(kafka.bootstrap, partitions))
+    column.set('create', await create(kafka.bootstrap, topic, partitions))
     column.set('a record to each, one request', await produceAtOnce(kafka.bootstrap, partitions))
     column.set('a record to each, Producer', await produceByProducer(kafka.bootstrap, partitions))
     await kafka.kill()

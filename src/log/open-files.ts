@@ -1,6 +1,7 @@
 /**
  * The open files of one data directory: few, whatever the number of logs. A file is opened when it
- * is used and stays open until newer ones push it out; while somebody uses it, it is not closed.
+ * is used and stays open until newer ones push it out; while somebody uses it, it is not closed. When
+ * all that may be open are in use, who wants another one waits: nobody may do so while he uses one.
  */
 import type { Disk, DiskFile } from '../io/io.ts'
 
@@ -17,6 +18,9 @@ export class OpenFiles {
   readonly #disk: Disk
   readonly #maxOpen: number
   readonly #files = new Map<string, OpenFile>()
+  /** Files that somebody uses; those on their way out too. */
+  #inUse = 0
+  readonly #waiting: (() => void)[] = []
 
   constructor(disk: Disk, maxOpen: number) {
     this.#disk = disk
@@ -34,12 +38,18 @@ export class OpenFiles {
     run: (file: DiskFile) => Promise<T>,
     options: { create?: boolean } = {},
   ): Promise<T> {
+    while (this.#inUse >= this.#maxOpen && !this.#files.has(path)) {
+      await new Promise<void>(resolve => this.#waiting.push(resolve))
+    }
     const entry = this.#take(path, options)
     try {
       return await run(await entry.file)
     } finally {
-      entry.users--
-      if (entry.isLeaving && entry.users === 0) await this.#close(entry)
+      if (--entry.users === 0) {
+        this.#inUse--
+        if (entry.isLeaving) await this.#close(entry)
+        this.#waiting.shift()?.()
+      }
     }
   }
 
@@ -67,7 +77,7 @@ export class OpenFiles {
     if (known !== undefined) {
       this.#files.delete(path)
       this.#files.set(path, known) // The table is in order of last use.
-      known.users++
+      if (known.users++ === 0) this.#inUse++
       return known
     }
     const entry: OpenFile = {
@@ -80,6 +90,7 @@ export class OpenFiles {
       if (this.#files.get(path) === entry) this.#files.delete(path)
     })
     this.#files.set(path, entry)
+    this.#inUse++
     this.#makeRoom()
     return entry
   }

@@ -530,23 +530,21 @@ export async function setAsideFrom(
   position: number,
   end: number,
 ): Promise<void> {
-  const { files } = shared
+  const { files, io } = shared
   const target = segment.logPath + corruptSuffix
-  await files.with(
-    target,
-    async copy => {
-      await copy.truncate(0)
-      for (let at = position; at < end; ) {
-        const bytes = new Uint8Array(Math.min(scanWindowBytes, end - at))
-        const from = at
-        const read = await files.with(segment.logPath, file => file.read(bytes, from))
-        if (read === 0) break
-        await copy.write([bytes.subarray(0, read)], at - position)
-        at += read
-      }
-      await copy.sync()
-    },
-    { create: true },
-  )
-  await files.close(target)
+  const copy = await io.disk.open(target, { create: true })
+  try {
+    await copy.truncate(0)
+    for (let at = position; at < end; ) {
+      const bytes = new Uint8Array(Math.min(scanWindowBytes, end - at))
+      const from = at
+      const read = await files.with(segment.logPath, file => file.read(bytes, from))
+      if (read === 0) break
+      await copy.write([bytes.subarray(0, read)], at - position)
+      at += read
+    }
+    await copy.sync()
+  } finally {
+    await copy.close()
+  }
 }
