@@ -392,6 +392,8 @@ class ModelRun {
     assert.equal(this.#log.logEndOffset, inBatch)
     this.#durable = Math.min(this.#durable, inBatch)
     if (inBatch < end) this.#model.endAt(inBatch, true)
+    const epochs = this.#log.epochs.entries
+    assert.ok(inBatch === end || epochs.every(({ startOffset }) => startOffset < inBatch))
     // Who is a leader again after a cut has a new epoch.
     this.#leaderEpoch++
     await this.#log.becomeLeader(this.#leaderEpoch)

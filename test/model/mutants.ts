@@ -145,11 +145,12 @@ function hunt({ name, file, right, wrong }: Mutant): { seeds: number; shown: str
 }
 
 let alive = 0
-for (const mutant of mutants.filter(({ name }) => name.includes(values.only))) {
+const chosen = mutants.filter(({ name }) => name.includes(values.only))
+for (const mutant of chosen) {
   const found = hunt(mutant)
   if (found === undefined) alive++
   const seeds = found === undefined ? 'NOT FOUND' : `seed ${found.seeds}`
   console.log(`  ${mutant.name.padEnd(56)} ${seeds.padEnd(10)} ${found?.shown ?? ''}`)
 }
-console.log(`mutants: ${alive} of ${mutants.length} lived`)
+console.log(`mutants: ${alive} of ${chosen.length} lived`)
 process.exitCode = alive === 0 ? 0 : 1
