@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { test } from 'node:test'
 import { Admin, orThrow } from '../src/index.ts'
 import { MeasuredBroker } from './measured-broker.ts'
 
 test('an idle partition has no timer and no open file and takes at most 2 KiB of memory', async () => {
-  const broker = new MeasuredBroker()
+  // Nothing of it is about disks: where there is one in memory, it takes a third of the time.
+  const memory = '/dev/shm'
+  const broker = new MeasuredBroker([], existsSync(memory) ? memory : tmpdir())
   try {
     await broker.start()
     await using admin = new Admin({ bootstrap: broker.bootstrap })

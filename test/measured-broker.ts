@@ -16,12 +16,14 @@ export interface Usage {
 }
 
 export class MeasuredBroker {
-  readonly directory = mkdtempSync(join(tmpdir(), 'ottla-measured-'))
+  readonly directory: string
   readonly #nodeOptions: readonly string[]
   #child: ChildProcess | undefined
   bootstrap = ''
 
-  constructor(nodeOptions: readonly string[] = []) {
+  /** Its data lies in a new folder of `parent`. */
+  constructor(nodeOptions: readonly string[] = [], parent = tmpdir()) {
+    this.directory = mkdtempSync(join(parent, 'ottla-measured-'))
     this.#nodeOptions = nodeOptions
   }
 
