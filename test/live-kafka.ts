@@ -29,7 +29,7 @@ export class LiveKafka {
   /** `kill -9`; resolves when the process is gone. */
   async kill(): Promise<void> {
     process.kill(this.#pid, 'SIGKILL')
-    while (isRunning(this.#pid)) await delay(5)
+    while (isRunning(this.#pid) || (await accepts(Number(this.#port)))) await delay(5)
   }
 
   /** Starts it again on its data; answers the milliseconds until it accepts connections. */
