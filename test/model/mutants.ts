@@ -92,12 +92,6 @@ const mutants: readonly Mutant[] = [
     wrong: 'undo.producerId',
   },
   {
-    name: 'a cut leaves records in the cache of the tail',
-    file: 'log.ts',
-    right: 'this.#tail?.truncate(end)\n',
-    wrong: '\n',
-  },
-  {
     name: 'a cut leaves epochs behind the end',
     file: 'log.ts',
     right: 'if (this.epochs.truncateFromEnd(end)) await this.#saveEpochs()',
