@@ -1,3 +1,4 @@
+import { bootstrapAddresses } from '../client/bootstrap.ts'
 import { type Address, type ClientError, Cluster } from '../client/cluster.ts'
 import { ConnectionError } from '../client/connection.ts'
 import { nodeIo } from '../io/node.ts'
@@ -34,14 +35,11 @@ export function orThrow<Result>(result: Result | ClientError): Result {
 }
 
 /** Reads `host:port,…`; a port left out is 9092, `[::1]:9092` is an IPv6 address. */
-export function addresses(list: string): Address[] {
-  const parts = list.split(',').map(part => part.trim())
-  return parts.map(part => {
-    const match = /^(?:\[(?<six>[^\]]+)\]|(?<host>[^:[\]]+))(?::(?<port>\d{1,5}))?$/u.exec(part)
-    const port = Number(match?.groups?.port ?? 9092)
-    if (match === null || port < 1 || port > 65535) {
-      throw new Failure(`--bootstrap ${list}: write it as host:port, several with commas between`)
-    }
-    return { host: match.groups!.six ?? match.groups!.host!, port }
-  })
+export function addresses(list: string): readonly Address[] {
+  try {
+    return bootstrapAddresses(list)
+  } catch (cause) {
+    const how = 'write it as host:port, several with commas between'
+    throw new Failure(`--bootstrap ${list}: ${how}`, { cause })
+  }
 }

@@ -2,6 +2,7 @@
  * `ottla consume --group`: prints records as a member of a group. What was printed is committed, once
  * it is out: a command that is killed prints a little again, and leaves nothing out.
  */
+import { isList } from '../base/list.ts'
 import type { Message, MessageHeaders } from '../client/consumer/message.ts'
 import type { MessageBatch } from '../client/consumer/options.ts'
 import { Consumer } from '../client/consumer.ts'
@@ -99,12 +100,8 @@ function recordOf({ offset, timestamp, key, value, headers }: Message): LogRecor
 
 function listed(headers: MessageHeaders): LogRecord['headers'] {
   return Object.entries(headers).flatMap(([key, value]) =>
-    isSeveral(value) ? value.map(each => ({ key, value: each })) : [{ key, value }],
+    isList(value) ? value.map(each => ({ key, value: each })) : [{ key, value }],
   )
-}
-
-function isSeveral<T, Rest>(value: readonly T[] | Rest): value is readonly T[] {
-  return Array.isArray(value)
 }
 
 function progressText(consumer: Consumer, sink: RecordSink, elapsedMs: number): string {

@@ -9,6 +9,7 @@
  * not tried again. A request that was sent stays sent.
  */
 import type { Clock, Io } from '../io/io.ts'
+import { pause } from '../io/pause.ts'
 import { errorName, errors, KafkaError } from '../protocol/errors.ts'
 import { fetchRequest, fetchResponse } from '../protocol/messages/fetch.ts'
 import {
@@ -23,7 +24,7 @@ import { listOffsetsRequest, listOffsetsResponse } from '../protocol/messages/li
 import { metadataRequest, metadataResponse } from '../protocol/messages/metadata.ts'
 import { produceRequest, produceResponse } from '../protocol/messages/produce.ts'
 import type { Fields, Incoming, IncomingFields, Message } from '../protocol/schema.ts'
-import { abortable, pause } from './abort.ts'
+import { abortable } from './abort.ts'
 import { type Body, type Connection, ConnectionError } from './connection.ts'
 import { Connections, type ConnectionsOptions } from './connections.ts'
 import { type KnownTopic, MetadataCache, type PartitionInfo } from './metadata-cache.ts'

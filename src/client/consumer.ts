@@ -1,3 +1,4 @@
+import { isList } from '../base/list.ts'
 import { abortable } from './abort.ts'
 import type { BatchLimits } from './consumer/batch-reader.ts'
 import type { FetchSettings } from './consumer/broker-fetch.ts'
@@ -436,10 +437,6 @@ function lagOf(each: ConsumedPartition, readCommitted: boolean): PartitionLag[] 
 
 function behind({ topic, partition, offset, leaderEpoch }: Message<unknown, unknown>) {
   return { topic, partition, offset: offset + 1, leaderEpoch }
-}
-
-function isList<T>(what: unknown): what is readonly T[] {
-  return Array.isArray(what)
 }
 
 function isMessage<K, V>(what: Message<K, V> | TopicPartitionOffset): what is Message<K, V> {

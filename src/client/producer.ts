@@ -1,4 +1,5 @@
 import { Writable } from 'node:stream'
+import { isList } from '../base/list.ts'
 import { type Connected, connectedBy } from './connected.ts'
 import { contentOf } from './producer/content.ts'
 import { ProducerCore } from './producer/core.ts'
@@ -229,8 +230,4 @@ function abortable(receiver: Receiver, signal: AbortSignal, abort: () => void): 
       receiver.failed(error)
     },
   }
-}
-
-function isList<T>(given: T | readonly T[]): given is readonly T[] {
-  return Array.isArray(given)
 }

@@ -2,6 +2,7 @@
 import type { Message } from '../client/consumer/message.ts'
 import type { TopicPartitionOffset } from '../client/consumer/options.ts'
 import type { Clock } from '../io/io.ts'
+import { pause } from '../io/pause.ts'
 import type { Batch, EachBatchHandler, EachMessageHandler } from './consumer-types.ts'
 import { KafkaJSProtocolError } from './errors.ts'
 import { byTopic, type OffsetBook, type Place } from './offset-book.ts'
@@ -90,7 +91,7 @@ export class Processing {
       })
     }
     if (this.#clock.monotonicMs() < this.#yieldedMs + yieldAfterMs) return
-    await new Promise<void>(resolve => void this.#clock.timer(0, resolve))
+    await pause(this.#clock, 0)
     this.#yieldedMs = this.#clock.monotonicMs()
   }
 

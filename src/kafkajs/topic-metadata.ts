@@ -1,6 +1,7 @@
 /** What is known of topics, in the words of kafkajs. */
 import type { Cluster, ClusterMetadata, PartitionInfo } from '../client/cluster.ts'
 import type { Clock } from '../io/io.ts'
+import { pause } from '../io/pause.ts'
 import { type KafkaJSError, translated, translatedAfterRetries } from './errors.ts'
 
 export type PartitionMetadata = {
@@ -58,7 +59,7 @@ export async function partitionsOf(
       const comes = retriable && (create || type !== 'UNKNOWN_TOPIC_OR_PARTITION')
       if (!comes) throw translated(error)
       if (clock.monotonicMs() + pauseMs > endMs) throw translatedAfterRetries(error)
-      await new Promise<void>(resolve => void clock.timer(pauseMs, resolve))
+      await pause(clock, pauseMs)
     }
   }
 }

@@ -4,6 +4,7 @@
  * than it may. Several pieces of work share one pace.
  */
 import type { Clock } from '../io/io.ts'
+import { pause } from '../io/pause.ts'
 
 /**
  * Longest stretch without a pause, and the length of each. Who waits for an answer goes through the
@@ -38,7 +39,7 @@ export class Pace {
 
   /** Everything else has its turn. */
   pause(): Promise<void> {
-    return this.#sleep(pauseMs)
+    return pause(this.#clock, pauseMs)
   }
 
   /** So many bytes were read or written: waits until the rate allows more, or `isEnded`. */
@@ -46,7 +47,7 @@ export class Pace {
     this.#settle()
     this.#ahead += bytes
     while (this.#waitMs() >= 1 && !isEnded()) {
-      await this.#sleep(Math.min(this.#waitMs(), stepMs))
+      await pause(this.#clock, Math.min(this.#waitMs(), stepMs))
       this.#settle()
     }
   }
@@ -61,9 +62,5 @@ export class Pace {
 
   #waitMs(): number {
     return (this.#ahead * 1000) / this.#bytesPerSecond()
-  }
-
-  #sleep(delayMs: number): Promise<void> {
-    return new Promise(resolve => void this.#clock.timer(delayMs, resolve))
   }
 }

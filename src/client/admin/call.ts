@@ -4,9 +4,10 @@
  * Requests about topics go to the controller. Brokers of KRaft clusters, and Ottla's, pass them on;
  * older ones refuse with NOT_CONTROLLER, thing by thing: only those that were refused so go again.
  */
+import { pause } from '../../io/pause.ts'
 import { KafkaError } from '../../protocol/errors.ts'
 import type { Fields, IncomingFields, Message } from '../../protocol/schema.ts'
-import { abortable, pause } from '../abort.ts'
+import { abortable } from '../abort.ts'
 import { OptionError } from '../bootstrap.ts'
 import { type Caller, type CallOptions, type Cluster, callsWith } from '../cluster.ts'
 import { type Body, ConnectionError } from '../connection.ts'

@@ -20,6 +20,7 @@
  * partitions are lost: others have them already, nothing of them can be committed; it joins anew.
  */
 import type { Io, Timer } from '../../io/io.ts'
+import { pause } from '../../io/pause.ts'
 import { type ErrorName, errorName, KafkaError } from '../../protocol/errors.ts'
 import { heartbeatRequest, heartbeatResponse } from '../../protocol/messages/heartbeat.ts'
 import { joinGroupRequest, joinGroupResponse } from '../../protocol/messages/join-group.ts'
@@ -173,7 +174,7 @@ export class Membership implements Group {
         return await committedOffsets(this.#cluster, this.#options.groupId, partitions)
       } catch (error) {
         if (this.#hasLeft || !mayPass(error)) throw error
-        await this.#pause()
+        await pause(this.#io.clock, pauseMs)
       }
     }
   }
@@ -223,13 +224,9 @@ export class Membership implements Group {
           this.#fail(error)
           return
         }
-        await this.#pause()
+        await pause(this.#io.clock, pauseMs)
       }
     }
-  }
-
-  #pause(): Promise<void> {
-    return new Promise(resolve => void this.#io.clock.timer(pauseMs, resolve))
   }
 
   #stop(): void {

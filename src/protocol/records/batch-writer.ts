@@ -4,6 +4,7 @@
  * epoch, sequence) is stamped on it afterwards, with the CRC.
  */
 import { setInt16, setInt32, setInt64 } from '../../base/bytes.ts'
+import { isList } from '../../base/list.ts'
 import { varintSize, varlongSize, writeVarint, writeVarlong } from '../../base/varint.ts'
 import {
   batchHeaderBytes,
@@ -178,10 +179,6 @@ function headersOf(headers: HeadersToWrite): HeaderToWrite[] {
 
 function headerOf(name: string, value: RecordContent): HeaderToWrite {
   return { name, nameBytes: Buffer.byteLength(name), value, valueBytes: contentBytes(value) }
-}
-
-function isList<T, Rest>(given: readonly T[] | Rest): given is readonly T[] {
-  return Array.isArray(given)
 }
 
 function contentBytes(content: RecordContent): number {
