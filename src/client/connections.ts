@@ -17,6 +17,8 @@ export interface ConnectionsOptions {
   readonly clientId: string
   /** For one attempt: a lost packet must not take the whole deadline of a call. */
   readonly connectTimeoutMs: number
+  /** The largest answer taken in a lane; undefined: the default of a connection. */
+  readonly maxFrameBytes?: ((lane: string) => number | undefined) | undefined
   /** Watches a connection to an address, in a lane. */
   readonly watcher?: ((address: Address, lane: string) => ConnectionWatch) | undefined
 }
@@ -112,10 +114,12 @@ export class Connections {
   async #openNow(address: Address, lane: string): Promise<Connection> {
     const { clientId, connectTimeoutMs, watcher } = this.#options
     const startMs = this.#io.clock.monotonicMs()
+    const maxFrameBytes = this.#options.maxFrameBytes?.(lane)
     const connection = await Connection.open(this.#io, {
       ...address,
       clientId,
       deadlineMs: startMs + connectTimeoutMs,
+      ...(maxFrameBytes === undefined ? {} : { maxFrameBytes }),
       watch: watcher?.(address, lane),
     })
     if (this.isClosed) connection.close()
