@@ -7,6 +7,7 @@
  * a start that fails undoes what was done, and `close` does it with all of it. The data directories
  * are the last to close, for their marker of a clean stop stands for everything before it.
  */
+import { Peers } from '../client/peers.ts'
 import { Controller } from '../cluster/controller.ts'
 import { Image } from '../cluster/image.ts'
 import { ImageFeed } from '../cluster/image-feed.ts'
@@ -99,6 +100,8 @@ async function start(
   ])
 
   const listeners: BoundListener[] = []
+  const peers = makePeers(io, config.current, image)
+  undo.push(() => peers.close())
   const proof = lastRun(image, config.current.nodeId, directories)
   // Without a run before this one it is not known which directories there were.
   const isNew = proof.previousEpoch === undefined
@@ -123,7 +126,7 @@ async function start(
   const producerIds = new ProducerIds(store, transactor)
   const groups = makeGroups(io, config, image, replicas, controller)
   undo.push(() => groups.close())
-  const domain = { io, brokerId, image, replicas, controller, producerIds, groups }
+  const domain = { io, brokerId, image, replicas, peers, controller, producerIds, groups }
   const server = new Server({ ...domain, config: () => config.current })
   undo.push(() => server.stop(io.clock.monotonicMs()))
 
@@ -225,6 +228,14 @@ async function openMetadata(
     () => transactor.close(),
   )
   return { store, image, feed, transactor, incarnation }
+}
+
+function makePeers(io: Io, { nodeId, interBrokerListener }: BrokerConfig, image: Image): Peers {
+  return new Peers(io, {
+    clientId: `broker-${nodeId}`,
+    addressOf: brokerId =>
+      image.broker(brokerId)?.listeners.find(({ name }) => name === interBrokerListener),
+  })
 }
 
 /** The registration to be; the image is whole and the directories are settled. */

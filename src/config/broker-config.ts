@@ -11,7 +11,7 @@ import { brokerKeys } from './broker-keys.ts'
 import type { CleanerConfig } from './cleaner-config.ts'
 import type { GroupConfig } from './group-config.ts'
 import { ConfigError, type ConfigKey, type ConfigValue, defaultOf, parseValue } from './key.ts'
-import { type Listener, parseAdvertised, parseListeners } from './listeners.ts'
+import { interBrokerListener, type Listener, parseAdvertised, parseListeners } from './listeners.ts'
 import type { LogConfig } from './log-config.ts'
 import type { ScrubberConfig } from './scrubber-config.ts'
 
@@ -20,6 +20,8 @@ export interface BrokerConfig {
   /** broker.rack */
   readonly rack: string | null
   readonly listeners: readonly Listener[]
+  /** inter.broker.listener.name: the one by which brokers reach each other. */
+  readonly interBrokerListener: string
   /** By listener name; one without an entry is told the address by which each client came. */
   readonly advertised: ReadonlyMap<string, { readonly host: string; readonly port: number }>
   /** log.dirs, else log.dir. Never empty, none twice. */
@@ -121,6 +123,10 @@ export function brokerConfig(sources: ConfigSources): BrokerConfig {
     nodeId: nodeId(values),
     rack: values.optional('broker.rack') as string | null,
     listeners,
+    interBrokerListener: interBrokerListener(
+      values.optional('inter.broker.listener.name') as string | null,
+      listeners,
+    ),
     advertised: parseAdvertised(values.optional('advertised.listeners') as string[], listeners),
     dataDirectories: dataDirectories(values),
     metadataDirectory: (values.optional('metadata.log.dir') as string | null) || undefined,

@@ -136,6 +136,14 @@ export const brokerKeys: ReadonlyMap<string, ConfigKey> = table(
       'The shortest session timeout that a member may ask for.',
     ],
     [
+      'inter.broker.listener.name',
+      'STRING',
+      null,
+      any,
+      'MEDIUM',
+      'The listener by which brokers reach each other: by default PLAINTEXT, and the first where none has that name. The same on all brokers.',
+    ],
+    [
       'listeners',
       'LIST',
       'PLAINTEXT://127.0.0.1:9092',
@@ -865,7 +873,6 @@ export const brokerKeys: ReadonlyMap<string, ConfigKey> = table(
     'later',
     [
       ['auto.leader.rebalance.enable', 'BOOLEAN', 'true', any, 'HIGH'],
-      ['inter.broker.listener.name', 'STRING', null, any, 'MEDIUM'],
       ['leader.imbalance.check.interval.seconds', 'LONG', '300', range(1), 'HIGH'],
       ['replica.fetch.backoff.ms', 'INT', '1000', range(0), 'MEDIUM'],
       ['replica.fetch.max.bytes', 'INT', '1048576', range(0), 'MEDIUM'],

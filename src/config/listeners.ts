@@ -79,6 +79,15 @@ export function parseAdvertised(
   return advertised
 }
 
+/** The listener for brokers, by name. Throws ConfigError for one that is not opened. */
+export function interBrokerListener(wanted: string | null, listeners: readonly Listener[]): string {
+  const names = listeners.map(({ name }) => name)
+  const name = wanted?.trim().toUpperCase() ?? ''
+  if (name === '') return names.includes('PLAINTEXT') ? 'PLAINTEXT' : names[0]!
+  if (names.includes(name)) return name
+  throw new ConfigError(`inter.broker.listener.name is ${name}, which listeners does not name`)
+}
+
 /** The entry of `listeners` for one plain listener, on loopback by default. */
 export function plaintextListener(host = '127.0.0.1', port = 9092): string {
   return `PLAINTEXT://${host.includes(':') ? `[${host}]` : host}:${port}`

@@ -1,4 +1,5 @@
 /** What a handler sees of its request and of the broker. */
+import type { Peers } from '../client/peers.ts'
 import type { Controller } from '../cluster/controller.ts'
 import type { Image, Topic } from '../cluster/image.ts'
 import type { ProducerIds } from '../cluster/producer-ids.ts'
@@ -19,6 +20,8 @@ export interface Domain {
   readonly brokerId: number
   readonly image: Image
   readonly replicas: Replicas
+  /** How this broker calls others. */
+  readonly peers: Peers
   readonly controller: Controller
   readonly producerIds: ProducerIds
   readonly groups: GroupCoordinator
