@@ -9,6 +9,8 @@
  * it adds what Kafka made meanwhile. Nothing of Kafka's is changed, its metadata log included, so the
  * way back is open.
  */
+import { softwareVersion } from '../base/version.ts'
+import { founded, ourFeatures } from '../cluster/features.ts'
 import { type ClusterValue, codecs, everything, keys } from '../cluster/keys.ts'
 import type { PartitionState } from '../cluster/partition-state.ts'
 import { validateTopicConfigs } from '../config/topic-config.ts'
@@ -339,7 +341,8 @@ async function write(
   for (const topic of added) await addTopic(store, topic, brokerId)
   await raiseProducerIds(store, found.nextProducerId)
   if (known === undefined) {
-    const value: ClusterValue = { clusterId, formatVersion: 1 }
+    const features = founded(ourFeatures, softwareVersion)
+    const value: ClusterValue = { clusterId, formatVersion: 1, features }
     await store.txn([], [{ put: keys.cluster, value: codecs.cluster.encode(value) }])
   }
   return added

@@ -7,6 +7,7 @@
  */
 import type { Entry, Report, StoreEvent } from '../io/io.ts'
 import {
+  type AdmittedValue,
   type AliveValue,
   type ClusterValue,
   type Codec,
@@ -20,6 +21,7 @@ import {
   type LogEnd,
   type PartitionValue,
   parseKey,
+  type ReassignmentValue,
   sharing,
   type TopicInfoValue,
 } from './keys.ts'
@@ -81,7 +83,7 @@ interface ShownTopic extends Topic {
 interface BrokerParts {
   alive: Known<AliveValue> | undefined
   stopping: boolean
-  admitted: bigint | undefined
+  admitted: Known<AdmittedValue> | undefined
   /** By chunk, and in it by `<topic id>/<index>`. */
   readonly logEnds: Map<number, ReadonlyMap<string, LogEnd>>
   shown: Broker | undefined
@@ -109,6 +111,8 @@ export class Image {
   readonly #brokers = new Map<number, BrokerParts>()
   readonly #configs = new Map<string, Known<ConfigsValue>>()
   readonly #deleted = new Map<string, Known<DeletedValue>>()
+  /** By topic id, then by index of the partition. */
+  readonly #reassignments = new Map<string, Map<number, Known<ReassignmentValue>>>()
   #cluster: Known<ClusterValue> | undefined
   #controller: Known<ControllerValue> | undefined
   #controllerSeq: Known<ControllerSeqValue> | undefined
@@ -128,6 +132,11 @@ export class Image {
 
   get clusterId(): string | undefined {
     return this.#cluster?.value.clusterId
+  }
+
+  /** The cluster's own facts; undefined before the first broker founded it. */
+  get cluster(): Known<ClusterValue> | undefined {
+    return this.#cluster
   }
 
   /** Broker id of the controller; undefined while there is none. */
@@ -208,6 +217,30 @@ export class Image {
   *brokers(): Iterable<Broker> {
     for (const { shown } of this.#brokers.values()) {
       if (shown !== undefined) yield shown
+    }
+  }
+
+  /** What was last admitted of a broker, alive or not; undefined when it was unregistered since. */
+  admitted(brokerId: number): Known<AdmittedValue> | undefined {
+    return this.#brokers.get(brokerId)?.admitted
+  }
+
+  /** Ids of brokers that are alive, or may come back. */
+  *knownBrokers(): Iterable<number> {
+    for (const [brokerId, { alive, admitted }] of this.#brokers) {
+      if (alive !== undefined || admitted !== undefined) yield brokerId
+    }
+  }
+
+  /** Of a partition that moves to other replicas. */
+  reassignment(topicId: string, index: number): Known<ReassignmentValue> | undefined {
+    return this.#reassignments.get(topicId)?.get(index)
+  }
+
+  /** All of them. */
+  *reassignments(): Iterable<{ readonly topicId: string; readonly index: number }> {
+    for (const [topicId, byIndex] of this.#reassignments) {
+      for (const index of byIndex.keys()) yield { topicId, index }
     }
   }
 
@@ -317,6 +350,10 @@ export class Image {
         this.#applyPartition(meaning.topicId, meaning.index, known(entry, this.#partitionCodec))
         touched.topics.add(meaning.topicId)
         return
+      case 'reassignment':
+        this.#applyReassignment(meaning, known(entry, codecs.reassignment))
+        touched.topics.add(meaning.topicId)
+        return
       case 'alive':
       case 'stopping':
       case 'admitted':
@@ -346,6 +383,15 @@ export class Image {
       parts.shown.partitions[index] = value.value
   }
 
+  #applyReassignment(
+    { topicId, index }: { readonly topicId: string; readonly index: number },
+    value: Known<ReassignmentValue> | undefined,
+  ): void {
+    const byIndex = this.#reassignments.get(topicId) ?? new Map()
+    set(byIndex, index, value)
+    set(this.#reassignments, topicId, byIndex.size === 0 ? undefined : byIndex)
+  }
+
   #applyBroker(
     meaning: KeyMeaning & { kind: 'alive' | 'stopping' | 'admitted' | 'logEnds' },
     entry: Entry | undefined,
@@ -369,7 +415,7 @@ export class Image {
         parts.stopping = entry !== undefined
         return
       case 'admitted':
-        parts.admitted = known(entry, codecs.admitted)?.value.brokerEpoch
+        parts.admitted = known(entry, codecs.admitted)
         return
       case 'logEnds':
         set(parts.logEnds, meaning.chunk, byPartition(known(entry, codecs.logEnds)?.value.ends))
@@ -418,7 +464,7 @@ export class Image {
             brokerId,
             brokerEpoch: parts.alive.createRevision,
             lease: parts.alive.lease,
-            admitted: parts.admitted === parts.alive.createRevision,
+            admitted: parts.admitted?.value.brokerEpoch === parts.alive.createRevision,
             stopping: parts.stopping,
           }
   }

@@ -17,6 +17,7 @@ test('a key is parsed into what it was made of', () => {
     [keys.configs('topic', 'default'), { kind: 'configs', scope: 'topic', name: 'default' }],
     [keys.configs('broker', ''), { kind: 'configs', scope: 'broker', name: '' }],
     [keys.deleted('tid'), { kind: 'deleted', topicId: 'tid' }],
+    [keys.reassignment('tid', 3), { kind: 'reassignment', topicId: 'tid', index: 3 }],
   ]
   for (const [key, meaning] of made) assert.deepEqual(parseKey(key), meaning, key)
   for (const key of ['/other', `${keys.alive(1)}/more`, '/ottla/v1/new-thing', '/ottla/v1/']) {
@@ -33,9 +34,19 @@ test('a value keeps the fields that this release does not know', () => {
   assert.deepEqual(rewritten, { version: 1, topicId: 't', colour: 'blue', by: ['i', 3] })
 })
 
+test('a value of a release before there were features says that there are none', () => {
+  const cluster = codecs.cluster.decode(json({ version: 1, clusterId: 'c', formatVersion: 1 }))
+  assert.deepEqual([...cluster.features], [])
+  const features = new Map([['ottla.version', { level: 2, release: '0.3.0' }]])
+  const raised = codecs.cluster.decode(codecs.cluster.encode({ ...cluster, features }))
+  assert.deepEqual(raised.features, features)
+  const admitted = { brokerEpoch: 1n, features: new Map([['f', { min: 1, max: 3 }]]), release: '1' }
+  assert.deepEqual(codecs.admitted.decode(codecs.admitted.encode(admitted)), admitted)
+})
+
 test('broker epochs pass through JSON whole', () => {
   const brokerEpoch = 2n ** 63n - 1n
-  const bytes = codecs.admitted.encode({ brokerEpoch })
+  const bytes = codecs.admitted.encode({ brokerEpoch, features: new Map(), release: '0' })
   assert.equal(codecs.admitted.decode(bytes).brokerEpoch, brokerEpoch)
 })
 

@@ -6,6 +6,7 @@
  * written back with it: an older broker that rewrites a key must not drop what a newer one put there.
  * Broker epochs are store revisions, 64 bits, and so decimal strings in JSON.
  */
+import type { FinalizedFeatures, LevelRange, SupportedFeatures } from './features.ts'
 import type { Member, PartitionState } from './partition-state.ts'
 
 const prefix = '/ottla/v1/'
@@ -34,6 +35,8 @@ export const keys = {
   configs: (scope: ConfigScope, name: string) =>
     `${prefix}configs/${scope}/${name === '' ? everyBroker : name}`,
   deleted: (topicId: string) => `${prefix}deleted/${topicId}`,
+  reassignment: (topicId: string, index: number) => `${prefix}reassignments/${topicId}/${index}`,
+  reassignments: (topicId: string) => `${prefix}reassignments/${topicId}/`,
 }
 
 /** What overrides belong to. */
@@ -48,11 +51,13 @@ export interface Stored {
   readonly unknown?: Readonly<Record<string, unknown>>
 }
 
-/** `cluster`: written once by the first broker. */
+/** `cluster`: written by the first broker, then by the controller alone. */
 export interface ClusterValue extends Stored {
   readonly clusterId: string
   /** Of this layout of keys; a broker refuses one above its own. */
   readonly formatVersion: number
+  /** What every broker of the cluster speaks: `features.ts`. Empty in clusters of the first releases. */
+  readonly features: FinalizedFeatures
 }
 
 /** `controller`: its createRevision is the controller epoch. */
@@ -84,11 +89,19 @@ export interface AliveValue extends Stored {
   readonly previousEpoch: bigint | null
   /** All records of the previous registration are still there: replication.md §5. */
   readonly lossless: boolean
+  readonly features: SupportedFeatures
+  /** Version of its software, for people. */
+  readonly release: string
 }
 
-/** `brokers/<id>/admitted`: the registration that may lead and be counted. */
+/**
+ * `brokers/<id>/admitted`: the registration that may lead and be counted. It outlives the broker's
+ * lease, until the broker is unregistered: these are the brokers that the cluster knows.
+ */
 export interface AdmittedValue extends Stored {
   readonly brokerEpoch: bigint
+  readonly features: SupportedFeatures
+  readonly release: string
 }
 
 /** `topics/<id>/info`. */
@@ -132,6 +145,14 @@ export interface DeletedValue extends Stored {
   readonly deletedMs: number
   /** Brokers that did not report their folders gone. */
   readonly waiting: readonly number[]
+}
+
+/** `reassignments/<tid>/<n>`: while a partition moves to other replicas. */
+export interface ReassignmentValue extends Stored {
+  /** In order of preference. */
+  readonly target: readonly number[]
+  /** As they were before the first of the moves that are under way: what a cancel goes back to. */
+  readonly original: readonly number[]
 }
 
 /** `topics/<id>/p/<n>`. */
@@ -193,6 +214,14 @@ function nullable<T>(inner: Field<T>): Field<T | null> {
   }
 }
 
+/** Of a value that earlier releases did not write. */
+function absentAs<T>(absent: T, inner: Field<T>): Field<T> {
+  return {
+    read: json => (json === undefined ? absent : inner.read(json)),
+    write: inner.write,
+  }
+}
+
 function record<T extends object>(fields: { readonly [K in keyof T]-?: Field<T[K]> }): Field<T> {
   const names = Object.keys(fields) as (keyof T & string)[]
   return field(
@@ -214,11 +243,27 @@ const by: Field<By> = field(
     [text.read(incarnation), whole.read(request)] as const,
   same,
 )
-const textMap: Field<ReadonlyMap<string, string>> = field(
-  json => typeof json === 'object' && json !== null && !Array.isArray(json),
-  (json: object) => new Map(Object.entries(json).map(([key, value]) => [key, text.read(value)])),
-  map => Object.fromEntries(map),
+
+function byName<T>(element: Field<T>): Field<ReadonlyMap<string, T>> {
+  return field(
+    json => typeof json === 'object' && json !== null && !Array.isArray(json),
+    (json: object) =>
+      new Map(Object.entries(json).map(([name, value]) => [name, element.read(value)])),
+    map => Object.fromEntries([...map].map(([name, value]) => [name, element.write(value)])),
+  )
+}
+
+const levelRange: Field<LevelRange> = field(
+  json => Array.isArray(json) && json.length === 2,
+  ([min, max]: [unknown, unknown]) => ({ min: whole.read(min), max: whole.read(max) }),
+  ({ min, max }) => [min, max],
 )
+const supported = absentAs<SupportedFeatures>(new Map(), byName(levelRange))
+const finalized = absentAs<FinalizedFeatures>(
+  new Map(),
+  byName(record({ level: whole, release: text })),
+)
+const release = absentAs('', text)
 
 /** A value of its own key: its fields, and around them `version`, `by` and what is unknown. */
 function stored<T extends Stored>(
@@ -260,7 +305,7 @@ const logEnd = record<LogEnd>({ topicId: text, index: whole, lastEpoch: whole, e
 
 /** Of each kind of key. */
 export const codecs = {
-  cluster: stored<ClusterValue>({ clusterId: text, formatVersion: whole }),
+  cluster: stored<ClusterValue>({ clusterId: text, formatVersion: whole, features: finalized }),
   controller: stored<ControllerValue>({ brokerId: whole, brokerEpoch: epoch }),
   controllerSeq: stored<ControllerSeqValue>({ controllerEpoch: epoch, request: whole }),
   producerIds: stored<NextProducerIdValue>({ next: whole }),
@@ -271,9 +316,11 @@ export const codecs = {
     rack: nullable(text),
     previousEpoch: nullable(epoch),
     lossless: flag,
+    features: supported,
+    release,
   }),
   stopping: stored<Stored>({}),
-  admitted: stored<AdmittedValue>({ brokerEpoch: epoch }),
+  admitted: stored<AdmittedValue>({ brokerEpoch: epoch, features: supported, release }),
   logEnds: stored<LogEndsValue>({ ends: list(logEnd) }),
   byName: stored<NameValue>({ topicId: text }),
   info: stored<TopicInfoValue>({ name: text, partitionCount: whole, createdMs: whole }),
@@ -289,8 +336,9 @@ export const codecs = {
     adding: list(whole),
     removing: list(whole),
   }),
-  configs: stored<ConfigsValue>({ entries: textMap }),
+  configs: stored<ConfigsValue>({ entries: byName(text) }),
   deleted: stored<DeletedValue>({ deletedMs: whole, waiting: list(whole) }),
+  reassignment: stored<ReassignmentValue>({ target: list(whole), original: list(whole) }),
 }
 
 /** Decodes equal values that follow one another, as those of a topic's partitions, to one object. */
@@ -312,7 +360,11 @@ export type KeyMeaning =
   | { readonly kind: 'logEnds'; readonly brokerId: number; readonly chunk: number }
   | { readonly kind: 'byName'; readonly name: string }
   | { readonly kind: 'info' | 'deleted'; readonly topicId: string }
-  | { readonly kind: 'partition'; readonly topicId: string; readonly index: number }
+  | {
+      readonly kind: 'partition' | 'reassignment'
+      readonly topicId: string
+      readonly index: number
+    }
   | { readonly kind: 'configs'; readonly scope: ConfigScope; readonly name: string }
 
 /** The inverse of `keys`. */
@@ -329,6 +381,10 @@ export function parseKey(key: string): KeyMeaning | undefined {
       return second === 'next' && third === undefined ? { kind: 'producerIds' } : undefined
     case 'deleted':
       return third === undefined ? { kind: 'deleted', topicId: second } : undefined
+    case 'reassignments':
+      return third !== undefined && fourth === undefined
+        ? { kind: 'reassignment', topicId: second, index: Number(third) }
+        : undefined
     case 'brokers':
       return parseBrokerKey(Number(second), third, fourth)
     case 'configs': {

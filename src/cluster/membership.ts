@@ -9,11 +9,19 @@
  * A lost lease is answered by registering anew. Until then, and until `onRegistered` has put the new
  * epoch into the session files, `brokerEpoch` is undefined and this broker leads nothing.
  */
+import { softwareVersion } from '../base/version.ts'
 import type { Clock, Io, Lease, MetadataStore } from '../io/io.ts'
 import { StoreRequestError, StoreUnavailableError } from '../io/io.ts'
 import { KafkaError } from '../protocol/errors.ts'
+import { founded, ourFeatures, refusalToJoin, type SupportedFeatures } from './features.ts'
 import type { Image } from './image.ts'
-import { type AdvertisedListener, type AliveValue, codecs, keys } from './keys.ts'
+import {
+  type AdvertisedListener,
+  type AliveValue,
+  type ClusterValue,
+  codecs,
+  keys,
+} from './keys.ts'
 import { sameMember } from './partition-state.ts'
 import type { Definite, Transactor } from './transact.ts'
 
@@ -41,6 +49,8 @@ export interface MembershipOptions {
   readonly lossless: boolean
   /** For a cluster that does not exist yet. */
   readonly newClusterId: string
+  /** What this process speaks; absent: what this release does. */
+  readonly features?: SupportedFeatures
   /** After each registration, before this broker may lead: session files are written here. */
   onRegistered(identity: {
     readonly clusterId: string
@@ -67,6 +77,8 @@ export class Membership {
   readonly #transactor: Transactor
   readonly #options: MembershipOptions
   readonly #listeners = new Set<() => void>()
+  readonly #features: SupportedFeatures
+  #checkedLevel: ClusterValue | undefined
   #clusterId = ''
   #previousEpoch: bigint | undefined
   #lossless: boolean
@@ -93,6 +105,8 @@ export class Membership {
     this.#options = options
     this.#previousEpoch = options.previousEpoch
     this.#lossless = options.lossless
+    this.#features = options.features ?? ourFeatures
+    image.subscribe(() => this.#followLevel())
   }
 
   /** Known once started. */
@@ -191,7 +205,12 @@ export class Membership {
         throw storeIsEmpty(clusterId)
       }
       const by = this.#transactor.nextBy()
-      const value = codecs.cluster.encode({ clusterId: newClusterId, formatVersion, by })
+      const value = codecs.cluster.encode({
+        clusterId: newClusterId,
+        formatVersion,
+        features: founded(this.#features, softwareVersion),
+        by,
+      })
       const outcome = await this.#transactor.run(
         {
           compares: [{ key: keys.cluster, target: 'version', equals: 0n }],
@@ -204,11 +223,7 @@ export class Membership {
       entry = outcome.found
     }
     const found = codecs.cluster.decode(entry!.value)
-    if (found.formatVersion > formatVersion) {
-      throw new Error(
-        `the cluster's metadata has format ${found.formatVersion}: use a newer release`,
-      )
-    }
+    refuseNewer(found, this.#features)
     refuseOther(clusterId, found.clusterId)
     return found.clusterId
   }
@@ -278,6 +293,8 @@ export class Membership {
       rack,
       previousEpoch: this.#previousEpoch ?? null,
       lossless: this.#lossless && this.#previousEpoch !== undefined,
+      features: this.#features,
+      release: softwareVersion,
       by,
     }
     const compares = [{ key, target: 'version', equals: 0n } as const]
@@ -335,6 +352,19 @@ export class Membership {
     }
   }
 
+  /** The level may have been raised before the controller saw that this broker was about to join. */
+  #followLevel(): void {
+    const cluster = this.#image.cluster?.value
+    const isChecked = cluster === undefined || cluster === this.#checkedLevel
+    if (isChecked || this.#registration === undefined) return
+    this.#checkedLevel = cluster
+    try {
+      refuseNewer(cluster, this.#features)
+    } catch (error) {
+      this.#options.onFatal(error as Error)
+    }
+  }
+
   #setRegistration(registration: Registration | undefined): void {
     this.#registration = registration
     for (const listener of [...this.#listeners]) listener()
@@ -380,19 +410,29 @@ export class Membership {
 }
 
 /**
- * Before anything is changed in the log directories: that they belong to the store's cluster. Throws
- * INCONSISTENT_CLUSTER_ID.
+ * Before anything is changed in the log directories: that they belong to the store's cluster, and
+ * that this release speaks what it does. Throws INCONSISTENT_CLUSTER_ID, UNSUPPORTED_VERSION.
  */
 export async function checkCluster(
   store: MetadataStore,
   clusterIds: readonly (string | undefined)[],
 ): Promise<void> {
   const { entries } = await store.get({ key: keys.cluster })
+  const cluster = entries[0] && codecs.cluster.decode(entries[0].value)
+  if (cluster !== undefined) refuseNewer(cluster, ourFeatures)
   for (const clusterId of clusterIds) {
-    if (entries[0] !== undefined) {
-      refuseOther(clusterId, codecs.cluster.decode(entries[0].value).clusterId)
+    if (cluster !== undefined) {
+      refuseOther(clusterId, cluster.clusterId)
     } else if (clusterId !== undefined) throw storeIsEmpty(clusterId)
   }
+}
+
+function refuseNewer(cluster: ClusterValue, supported: SupportedFeatures): void {
+  const why =
+    cluster.formatVersion > formatVersion
+      ? `the cluster's metadata has format ${cluster.formatVersion}, this release reads ${formatVersion} at most: use the release that the other brokers run`
+      : refusalToJoin(cluster.features, supported)
+  if (why !== undefined) throw new KafkaError('UNSUPPORTED_VERSION', why)
 }
 
 function storeIsEmpty(clusterId: string): KafkaError {

@@ -8,6 +8,7 @@
 import type { Compare, Op } from '../io/io.ts'
 import type { ConfigRules } from './admin.ts'
 import { chunkSize, type Step } from './controller-state.ts'
+import { refusalToJoin } from './features.ts'
 import type { Broker, Image, Topic } from './image.ts'
 import { codecs, keys, type LogEnd } from './keys.ts'
 import {
@@ -87,8 +88,13 @@ export function repairs(
   return { steps, lossyElections }
 }
 
+/** One that does not speak what the cluster does waits until it sees that itself, and stops. */
 function nextToAdmit(image: Image): Broker | undefined {
-  for (const broker of image.brokers()) if (!broker.admitted) return broker
+  const finalized = image.cluster?.value.features ?? new Map()
+  for (const broker of image.brokers()) {
+    const mayJoin = refusalToJoin(finalized, broker.features) === undefined
+    if (mayJoin && !broker.admitted) return broker
+  }
 }
 
 function changeOf(
@@ -167,10 +173,11 @@ function stepOf(chunk: readonly Repair[]): Step {
   return { compares, ops }
 }
 
-function admission({ brokerId, brokerEpoch }: Broker): Step {
+function admission({ brokerId, brokerEpoch, features, release }: Broker): Step {
+  const value = codecs.admitted.encode({ brokerEpoch, features, release })
   return {
     compares: [{ key: keys.alive(brokerId), target: 'createRevision', equals: brokerEpoch }],
-    ops: [{ put: keys.admitted(brokerId), value: codecs.admitted.encode({ brokerEpoch }) }],
+    ops: [{ put: keys.admitted(brokerId), value }],
   }
 }
 
