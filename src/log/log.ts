@@ -13,7 +13,7 @@
  */
 import { assert } from '../base/assert.ts'
 import type { LogConfig } from '../config/log-config.ts'
-import { DiskError, type ReportFields } from '../io/io.ts'
+import { DiskError } from '../io/io.ts'
 import { KafkaError } from '../protocol/errors.ts'
 import { type Batch, stampBatch } from '../protocol/records/batch.ts'
 import { formatEpochs } from './checkpoint-file.ts'
@@ -22,13 +22,9 @@ import { leaderEpochsName } from './file-names.ts'
 import type { LeaderEpochs } from './leader-epochs.ts'
 import type { LogHost } from './log-host.ts'
 import { type LogListener, unheard } from './log-listener.ts'
+import { type LogRead, LogReader } from './log-reader.ts'
 import { LogSync } from './log-sync.ts'
-import {
-  type FoundOffset,
-  findByTimestamp,
-  findMaxTimestamp,
-  type Lookup,
-} from './offset-lookup.ts'
+import { type FoundOffset, findByTimestamp, findMaxTimestamp } from './offset-lookup.ts'
 import { encodeSnapshot } from './producer-snapshot.ts'
 import type { ActiveProducer, ProducerState, Undo } from './producer-state.ts'
 import { loadProducers, type RecoveredLog, setAsideFrom, snapshotPath } from './recovery.ts'
@@ -47,12 +43,6 @@ export interface Appended {
   readonly duplicate: boolean
 }
 
-/** Whole batches, oldest first. Views that must not be changed. */
-export interface LogRead {
-  readonly chunks: Uint8Array[]
-  readonly bytes: number
-}
-
 /** What the writer has to do: without a batch only to begin the segment. */
 interface Waiting {
   readonly batch: StoredBatch | undefined
@@ -67,9 +57,6 @@ const maxGroupBytes = 16 * 1024 * 1024
 
 /** How long appends are refused on a full disk before one is let through to try. */
 const fullRetryMs = 1000
-
-/** Different failures of reads that one log reports. */
-const maxReported = 100
 
 /** A log; made by `LogDirectory.openLog`. */
 export class Log {
@@ -108,7 +95,7 @@ export class Log {
   #fullUntilMs: number | undefined
   #closed: Error | undefined
   #compaction: Compaction | undefined
-  #reported: Set<string> | undefined
+  #reader: LogReader | undefined
 
   constructor(
     host: LogHost,
@@ -210,6 +197,10 @@ export class Log {
     }
   }
 
+  get config(): LogConfig {
+    return this.#config
+  }
+
   get fileDeleteDelayMs(): number {
     return this.#config.fileDeleteDelayMs
   }
@@ -247,7 +238,7 @@ export class Log {
   }
 
   #refuseUnlessWritable(): void {
-    this.#refuseIfClosed()
+    this.refuseIfClosed()
     if (this.#hasDamagedTail) {
       throw new KafkaError('KAFKA_STORAGE_ERROR', `${this.folder} is damaged at its end`)
     }
@@ -257,7 +248,8 @@ export class Log {
     this.#fullUntilMs = nowMs + fullRetryMs
   }
 
-  #refuseIfClosed(): void {
+  /** Throws KAFKA_STORAGE_ERROR when it is closed, deleted, or its directory is offline. */
+  refuseIfClosed(): void {
     if (this.#closed !== undefined) {
       throw new KafkaError('KAFKA_STORAGE_ERROR', this.#closed.message)
     }
@@ -415,7 +407,7 @@ export class Log {
   /** Writes and syncs all that was appended so far. */
   async flush(): Promise<void> {
     await this.#drained()
-    this.#refuseIfClosed()
+    this.refuseIfClosed()
     await this.#orFail(() => this.#sync.sync())
   }
 
@@ -428,6 +420,12 @@ export class Log {
 
   // ── Read ───────────────────────────────────────────────────────────────────
 
+  /** Made by the first read that the tail cannot serve: most logs are idle. */
+  get #files(): LogReader {
+    this.#reader ??= new LogReader(this.#host, this)
+    return this.#reader
+  }
+
   /**
    * Whole batches from the one that holds `offset`, all below `end`, at most `maxBytes`; with
    * `atLeastOneBatch` the first one also when it is larger. Throws OFFSET_OUT_OF_RANGE outside
@@ -439,36 +437,16 @@ export class Log {
     maxBytes: number,
     atLeastOneBatch: boolean,
   ): Promise<LogRead> {
-    this.#refuseIfClosed()
-    this.#refuseOutside(offset)
+    this.refuseIfClosed()
+    this.refuseOutside(offset)
     const bound = Math.min(end, this.writtenEndOffset)
     if (offset >= bound) return { chunks: [], bytes: 0 }
     const tail = this.#tail?.read(offset, bound, maxBytes, atLeastOneBatch)
-    if (tail !== undefined) return tail
-    const bytes = await this.#guarded(offset, async () => {
-      const { indexIntervalBytes } = this.#config
-      for (const segment of this.#segmentsFrom(offset)) {
-        if (segment.baseOffset >= bound) return undefined
-        if (segment.baseOffset > offset && !this.#config.cleanupCompact) {
-          const message = `log has nothing before ${segment.logPath}, which is read instead`
-          this.#reportOnce({ folder: this.folder, offset }, message)
-        }
-        const found = await segment.read(
-          offset,
-          bound,
-          maxBytes,
-          atLeastOneBatch,
-          indexIntervalBytes,
-        )
-        if (found !== undefined) return found
-      }
-      return undefined
-    })
-    if (bytes === undefined || bytes.length === 0) return { chunks: [], bytes: 0 }
-    return { chunks: [bytes], bytes: bytes.length }
+    return tail ?? (await this.#files.read(offset, bound, maxBytes, atLeastOneBatch))
   }
 
-  #refuseOutside(offset: number): void {
+  /** Throws OFFSET_OUT_OF_RANGE outside [logStartOffset, logEndOffset]. */
+  refuseOutside(offset: number): void {
     if (offset >= this.logStartOffset && offset <= this.logEndOffset) return
     throw new KafkaError(
       'OFFSET_OUT_OF_RANGE',
@@ -476,68 +454,14 @@ export class Log {
     )
   }
 
-  #segmentsFrom(offset: number): Segment[] {
-    let low = 0
-    let high = this.#segments.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (this.#segments[middle]!.baseOffset <= offset) low = middle + 1
-      else high = middle
-    }
-    return this.#segments.slice(Math.max(0, low - 1))
-  }
-
-  /** A disk that does not answer is this read's failure, unless the files went meanwhile. */
-  async #guarded<T>(offset: number, read: () => Promise<T>): Promise<T> {
-    try {
-      return await read()
-    } catch (error) {
-      this.#refuseIfClosed()
-      this.#refuseOutside(offset)
-      if (error instanceof SegmentRetiredError) {
-        await this.#compaction?.moved()
-        return this.#guarded(offset, read) // Another one is in its place.
-      }
-      const { code, message } = error as { code?: unknown; message: string }
-      this.#reportOnce({ folder: this.folder, offset, code }, message)
-      if (error instanceof KafkaError) throw error
-      throw new KafkaError('KAFKA_STORAGE_ERROR', message)
-    }
-  }
-
-  /** Clients ask again and again; people are told once. */
-  #reportOnce(fields: ReportFields, message: string): void {
-    this.#reported ??= new Set()
-    if (this.#reported.has(message) || this.#reported.size >= maxReported) return
-    this.#reported.add(message)
-    this.#host.io.report.error(fields, message)
-  }
-
   /** The first record from the log start on with that timestamp or a later one; none from `end` on. */
   offsetForTimestamp(timestampMs: number, end: number): Promise<FoundOffset | undefined> {
-    return this.#lookUp(end, lookup => findByTimestamp(timestampMs, lookup))
+    return this.#files.lookUp(end, lookup => findByTimestamp(timestampMs, lookup))
   }
 
   /** The record with the largest timestamp, the first of several (KIP-734); none from `end` on. */
   maxTimestampOffset(end: number): Promise<FoundOffset | undefined> {
-    return this.#lookUp(end, findMaxTimestamp)
-  }
-
-  async #lookUp(
-    end: number,
-    find: (lookup: Lookup) => Promise<FoundOffset | undefined>,
-  ): Promise<FoundOffset | undefined> {
-    this.#refuseIfClosed()
-    const { logStartOffset } = this
-    const found = await this.#guarded(logStartOffset, () =>
-      find({
-        segments: [...this.#segments],
-        logStartOffset,
-        indexIntervalBytes: this.#config.indexIntervalBytes,
-        maxDecompressedBytes: this.#config.maxDecompressedMessageBytes,
-      }),
-    )
-    return found !== undefined && found.offset < end ? found : undefined
+    return this.#files.lookUp(end, findMaxTimestamp)
   }
 
   // ── Leadership, start and end ──────────────────────────────────────────────
@@ -548,7 +472,7 @@ export class Log {
    */
   async becomeLeader(leaderEpoch: number): Promise<void> {
     await this.#drained()
-    this.#refuseIfClosed()
+    this.refuseIfClosed()
     await this.#orFail(async () => {
       if (this.#hasDamagedTail) {
         const { size } = (await this.#host.io.disk.stat(this.#active.logPath))!
@@ -592,7 +516,7 @@ export class Log {
 
   /** Records below `offset` are deleted (DeleteRecords). Throws OFFSET_OUT_OF_RANGE above the end. */
   async advanceLogStart(offset: number): Promise<void> {
-    this.#refuseIfClosed()
+    this.refuseIfClosed()
     if (offset > this.writtenEndOffset) {
       throw new KafkaError('OFFSET_OUT_OF_RANGE', `${offset} is above ${this.writtenEndOffset}`)
     }
@@ -681,7 +605,7 @@ export class Log {
   /** Cuts all records from `offset` on (divergence, KIP-101), and the batch that holds it with them. */
   async truncateTo(offset: number): Promise<void> {
     await this.#drained()
-    this.#refuseIfClosed()
+    this.refuseIfClosed()
     if (offset >= this.logEndOffset) return
     const letGo = await this.compaction.hold()
     try {

@@ -1,0 +1,131 @@
+/**
+ * Reads of a log's files: what the tail in memory does not have any more, and lookups by time.
+ *
+ * Segments may go while they are read: what comes of such a read counts for nothing, and it is made
+ * again on the segment that took the place (compaction), or refused by where the log begins now.
+ */
+import type { LogConfig } from '../config/log-config.ts'
+import type { ReportFields } from '../io/io.ts'
+import { KafkaError } from '../protocol/errors.ts'
+import type { LogHost } from './log-host.ts'
+import type { FoundOffset, Lookup } from './offset-lookup.ts'
+import { type Segment, SegmentRetiredError } from './segment.ts'
+
+/** Whole batches, oldest first. Views that must not be changed. */
+export interface LogRead {
+  readonly chunks: Uint8Array[]
+  readonly bytes: number
+}
+
+/** A log as far as its files are read. */
+export interface ReadableLog {
+  readonly folder: string
+  /** Oldest first. */
+  readonly segments: readonly Segment[]
+  readonly logStartOffset: number
+  readonly config: LogConfig
+  readonly compaction: { moved(): Promise<void> }
+  refuseIfClosed(): void
+  /** Throws OFFSET_OUT_OF_RANGE. */
+  refuseOutside(offset: number): void
+}
+
+/** Different failures that one log reports. */
+const maxReported = 100
+
+export class LogReader {
+  readonly #host: LogHost
+  readonly #log: ReadableLog
+  #reported: Set<string> | undefined
+
+  constructor(host: LogHost, log: ReadableLog) {
+    this.#host = host
+    this.#log = log
+  }
+
+  /** As `Log.read`, of what is written: `bound` is the end of that, or less. */
+  async read(
+    offset: number,
+    bound: number,
+    maxBytes: number,
+    atLeastOneBatch: boolean,
+  ): Promise<LogRead> {
+    const bytes = await this.#guarded(offset, async () => {
+      const { folder, config } = this.#log
+      for (const segment of this.#segmentsFrom(offset)) {
+        if (segment.baseOffset >= bound) return undefined
+        if (segment.baseOffset > offset && !config.cleanupCompact) {
+          const message = `log has nothing before ${segment.logPath}, which is read instead`
+          this.#reportOnce({ folder, offset }, message)
+        }
+        const found = await segment.read(
+          offset,
+          bound,
+          maxBytes,
+          atLeastOneBatch,
+          config.indexIntervalBytes,
+        )
+        if (found !== undefined) return found
+      }
+      return undefined
+    })
+    if (bytes === undefined || bytes.length === 0) return { chunks: [], bytes: 0 }
+    return { chunks: [bytes], bytes: bytes.length }
+  }
+
+  /** What `find` answers, unless it lies at `end` or above. */
+  async lookUp(
+    end: number,
+    find: (lookup: Lookup) => Promise<FoundOffset | undefined>,
+  ): Promise<FoundOffset | undefined> {
+    this.#log.refuseIfClosed()
+    const { logStartOffset, config } = this.#log
+    const found = await this.#guarded(logStartOffset, () =>
+      find({
+        segments: [...this.#log.segments],
+        logStartOffset,
+        indexIntervalBytes: config.indexIntervalBytes,
+        maxDecompressedBytes: config.maxDecompressedMessageBytes,
+      }),
+    )
+    return found !== undefined && found.offset < end ? found : undefined
+  }
+
+  #segmentsFrom(offset: number): Segment[] {
+    const { segments } = this.#log
+    let low = 0
+    let high = segments.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (segments[middle]!.baseOffset <= offset) low = middle + 1
+      else high = middle
+    }
+    return segments.slice(Math.max(0, low - 1))
+  }
+
+  /** A disk that does not answer is this read's failure, unless the files went meanwhile. */
+  async #guarded<T>(offset: number, read: () => Promise<T>): Promise<T> {
+    try {
+      return await read()
+    } catch (error) {
+      this.#log.refuseIfClosed()
+      this.#log.refuseOutside(offset)
+      if (error instanceof SegmentRetiredError) {
+        await this.#log.compaction.moved()
+        return this.#guarded(offset, read) // Another one is in its place.
+      }
+      const { code, message } = error as { code?: unknown; message: string }
+      this.#reportOnce({ folder: this.#log.folder, offset, code }, message)
+      if (error instanceof KafkaError) throw error
+      throw new KafkaError('KAFKA_STORAGE_ERROR', message)
+    }
+  }
+
+  /** Clients ask again and again; people are told once. */
+  #reportOnce(fields: ReportFields, message: string): void {
+    this.#reported ??= new Set()
+    if (this.#reported.has(message) || this.#reported.size >= maxReported) return
+    this.#reported.add(message)
+    this.#host.io.report.error(fields, message)
+  }
+}
