@@ -68,6 +68,24 @@ test('producers are stopped before the bound, said once, and go on when there is
     assert.match(lines[1]!, /room on the disk again/)
   }))
 
+test('a producer that is stopped a little above the bound is told of, too', () =>
+  simulated().run(async world => {
+    const { room, lines, io } = await roomOn(world, 10 * mebibyte)
+    await use(io, 89 * mebibyte)
+    await room.look()
+    assert.deepEqual(lines, [])
+    for (let n = 0; n < 5; n++) {
+      assert.throws(() => room.refuseUnlessEnough(2 * mebibyte), refused)
+      await world.sleep(1100)
+    }
+    assert.match(lines.join('\n'), /^less than 10 MiB are free [^\n]*$/)
+    await use(io, 80 * mebibyte)
+    assert.throws(() => room.refuseUnlessEnough(2 * mebibyte), refused) // It has the disk looked at.
+    await world.sleep(100)
+    room.refuseUnlessEnough(2 * mebibyte)
+    assert.equal(lines.length, 2)
+  }))
+
 test('a burst between two looks counts, and the disk is asked at most once a second', () =>
   simulated().run(async world => {
     const { room, looks } = await roomOn(world, 10 * mebibyte)

@@ -32,6 +32,8 @@ export class DiskRoom {
   #availableBytes = Number.POSITIVE_INFINITY
   /** Appended since the last look began. */
   #takenBytes = 0
+  /** The largest that was refused since the last look: a disk without room for it is low, too. */
+  #refusedBytes = 0
   #isLow = false
 
   /** `minFreeBytes` is log.dir.min.free.bytes, as it is now: −1 is the default, 0 no bound. */
@@ -52,6 +54,7 @@ export class DiskRoom {
     this.#lookSoon()
     const freeBytes = this.#availableBytes - this.#takenBytes
     if (!this.#isLow && freeBytes - bytes >= this.#bound()) return
+    this.#refusedBytes = Math.max(this.#refusedBytes, bytes)
     throw new KafkaError(
       'KAFKA_STORAGE_ERROR',
       `the disk of ${this.#path} is nearly full: producers wait until more than ${size(this.#bound())} are free`,
@@ -91,7 +94,8 @@ export class DiskRoom {
   #judge(): void {
     const bound = this.#bound()
     const enough = this.#isLow ? bound * (1 + hysteresis) : bound
-    const isLow = this.#availableBytes < enough
+    const isLow = this.#availableBytes - this.#refusedBytes < enough
+    this.#refusedBytes = 0
     if (isLow === this.#isLow) return
     this.#isLow = isLow
     const fields = { directory: this.#path, availableBytes: this.#availableBytes }
