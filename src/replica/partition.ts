@@ -392,6 +392,7 @@ export class Partition implements LogListener {
   onEnd(end: number): void {
     this.#ownEnd = end
     this.#written?.reach(end)
+    if (this.#written?.isIdle) this.#written = undefined
     if (this.#leader !== undefined) this.#apply(this.#leader.onOwnEnd(end))
     this.#progress()
   }
@@ -406,6 +407,7 @@ export class Partition implements LogListener {
     if (highWatermark === undefined) return
     this.#highWatermark = highWatermark
     this.#replicated?.reach(highWatermark)
+    if (this.#replicated?.isIdle) this.#replicated = undefined
   }
 
   #failAll(error: KafkaError): void {

@@ -30,6 +30,7 @@ import { KafkaError } from '../protocol/errors.ts'
 import { Gate } from './gate.ts'
 import { type FutureReplica, type LogMove, LogMoves } from './log-moves.ts'
 import { Partition } from './partition.ts'
+import { SharedClock } from './shared-clock.ts'
 
 const checkpointMs = 5000
 const concurrentTurns = 16
@@ -84,6 +85,8 @@ export class Replicas {
   readonly #membership: Membership
   readonly #transactor: Transactor
   readonly #options: ReplicasOptions
+  /** For the deadlines of all that wait in partitions. */
+  readonly #clock: SharedClock
   readonly #gate = new Gate(concurrentTurns)
   /** By topic id, then by index. */
   readonly #hosted = new Map<string, (Hosted | undefined)[]>()
@@ -128,6 +131,7 @@ export class Replicas {
     options: ReplicasOptions,
   ) {
     this.#io = io
+    this.#clock = new SharedClock(io.clock)
     this.#image = image
     this.#membership = membership
     this.#transactor = transactor
@@ -274,6 +278,7 @@ export class Replicas {
     this.#isClosed = true
     for (const cancel of this.#cancels) cancel()
     for (const { partition } of this.#all()) partition.resign()
+    this.#clock.close()
     await this.#moves.close()
     await this.#cleaner?.close()
     await Promise.all(this.#scrubbers.map(scrubber => scrubber.close()))
@@ -507,8 +512,7 @@ export class Replicas {
         throw error
       })
     const watermark = directory.highWatermark(name, index)
-    const { clock } = this.#io
-    const partition = new Partition(clock, this.#membership, log, config, watermark)
+    const partition = new Partition(this.#clock, this.#membership, log, config, watermark)
     partition.onLeadership = this.#tellFollowers
     const hosted = { partition, log, directory }
     slot(this.#hosted, topicId)[index] = hosted

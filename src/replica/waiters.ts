@@ -3,7 +3,8 @@
  *
  * They come in the order of their offsets, so reaching one is a walk from the front. A duplicate's
  * offset lies below those before it: it is answered with them, a moment later than it could be. One
- * timer serves all: it is set for the earliest deadline and left alone when that one is met early.
+ * timer serves all: it is set for the earliest deadline, and left alone when that one is met early and
+ * others wait on.
  */
 import type { Clock, Timer } from '../io/io.ts'
 import { KafkaError } from '../protocol/errors.ts'
@@ -41,6 +42,11 @@ export class Waiters {
     })
   }
 
+  /** Nobody waits. */
+  get isIdle(): boolean {
+    return this.#waiting.length === 0
+  }
+
   reach(end: number): void {
     this.#end = end
     const waiting = this.#waiting
@@ -49,6 +55,7 @@ export class Waiters {
     if (first === waiting.length) {
       this.#waiting = []
       first = 0
+      this.#clearTimer()
     } else if (first >= 1024 && 2 * first >= waiting.length) {
       this.#waiting = waiting.slice(first)
       first = 0
