@@ -14,6 +14,7 @@ import {
   type SocketHandlers,
 } from '../io/io.ts'
 import type { EventQueue } from './events.ts'
+import type { Execution } from './execution.ts'
 import type { Prng } from './random.ts'
 
 /** Bytes of a pipe that the kernels hold: sent and not yet read. */
@@ -22,11 +23,11 @@ const windowBytes = 256 * 1024
 /** Above this many unsent bytes `write` asks to wait for `drain`. */
 const highWaterBytes = 64 * 1024
 
-/** A process as the network needs it: its machine, and that it may be dead. */
+/** A process as the network needs it: its machine, and that it may be paused or dead. */
 export interface Endpoint {
   readonly host: string
   readonly address: string
-  readonly alive: boolean
+  readonly execution: Execution
 }
 
 type Accept = (socket: Socket) => SocketHandlers
@@ -79,8 +80,13 @@ export class SimulatedNetwork {
   booted(host: string): void {
     if (!this.#down.delete(host)) return
     for (const socket of this.#streams) {
-      if (!socket.owner.alive && socket.owner.host === host) socket.disown()
+      if (!socket.owner.execution.alive && socket.owner.host === host) socket.disown()
     }
+  }
+
+  /** The process goes on after a pause: what its sockets took meanwhile is read. */
+  resumed(process: Endpoint): void {
+    for (const socket of this.#streams) if (socket.owner === process) socket.goOn()
   }
 
   /** Nothing gets from `from` to `to` until `heal`; it waits, as with TCP. */
@@ -142,7 +148,7 @@ export class SimulatedNetwork {
     { host, port }: { host: string; port: number },
     accept: Accept,
   ): Promise<Listener> {
-    if (!owner.alive) return new Promise(() => {})
+    if (!owner.execution.alive) return new Promise(() => {})
     const what = `cannot listen on ${host}:${port}`
     if (!this.#isOwn(owner, host)) throw new NetworkError('EADDRNOTAVAIL', what)
     const bound = port === 0 ? this.#freePort(owner.host) : port
@@ -167,15 +173,17 @@ export class SimulatedNetwork {
     const target = isLoopback(host) ? owner.host : this.#addresses.get(host)
     const what = `cannot connect to ${host}:${port}`
     return new Promise((resolve, reject) => {
-      if (!owner.alive) return
-      const timeout = this.#events.schedule(timeoutMs, 'connect timeout', () => {
-        if (owner.alive) reject(new NetworkError('ETIMEDOUT', `${what} within ${timeoutMs} ms`))
-      })
+      if (!owner.execution.alive) return
+      const timeout = this.#events.schedule(timeoutMs, 'connect timeout', () =>
+        owner.execution.deliver(() =>
+          reject(new NetworkError('ETIMEDOUT', `${what} within ${timeoutMs} ms`)),
+        ),
+      )
       const answer = (act: () => void) =>
         this.later('connect answer', () => {
-          if (timeout.cancelled || !owner.alive || this.#events.nowMs >= timeout.atMs) return
+          if (timeout.cancelled || this.#events.nowMs >= timeout.atMs) return
           timeout.cancelled = true
-          act()
+          owner.execution.deliver(act)
         })
       const refuse = (code: string) =>
         answer(() => reject(new NetworkError(code, `${what}: ${code}`)))
@@ -195,8 +203,11 @@ export class SimulatedNetwork {
     const far = new SimulatedSocket(this, owner, port, client, clientPort)
     near.join(far)
     for (const socket of [near, far]) this.#streams.add(socket)
-    if (owner.alive) this.later('accept', () => owner.alive && far.attach(accept(far)))
-    else far.abandon(true)
+    if (owner.execution.alive) {
+      this.later('accept', () => owner.execution.deliver(() => far.attach(accept(far))))
+    } else {
+      far.abandon(true)
+    }
     near.attach(attach(near))
     return near
   }
@@ -278,12 +289,17 @@ class SimulatedSocket implements Socket {
     this.#readSoon()
   }
 
+  /** The owner was paused and is not any more. */
+  goOn(): void {
+    this.#readSoon()
+  }
+
   get bufferedBytes(): number {
     return this.#buffered
   }
 
   write(chunks: readonly Uint8Array[]): boolean {
-    if (this.#ending || this.#closed || !this.owner.alive) return false
+    if (this.#ending || this.#closed || !this.owner.execution.alive) return false
     for (const chunk of chunks) {
       if (chunk.length === 0) continue
       this.#outgoing.push(chunk)
@@ -304,7 +320,7 @@ class SimulatedSocket implements Socket {
   }
 
   end(): void {
-    if (this.#closed || !this.owner.alive) return
+    if (this.#closed || !this.owner.execution.alive) return
     this.#ending = true
     this.#flush()
   }
@@ -353,6 +369,11 @@ class SimulatedSocket implements Socket {
     })
   }
 
+  get #ownerRuns(): boolean {
+    const { alive, isPaused } = this.owner.execution
+    return alive && !isPaused
+  }
+
   get #isCut(): boolean {
     return this.#network.isCut(this.owner.host, this.#peer.owner.host)
   }
@@ -368,7 +389,9 @@ class SimulatedSocket implements Socket {
     if (this.#wantsDrain) {
       this.#wantsDrain = false
       this.#network.soon('socket drain', () => {
-        if (!this.#closed && this.owner.alive) this.#handlers?.drain()
+        this.owner.execution.deliver(() => {
+          if (!this.#closed) this.#handlers?.drain()
+        })
       })
     }
     if (this.#ending && !this.#sentEnd) {
@@ -442,7 +465,7 @@ class SimulatedSocket implements Socket {
 
   /** Hands one piece to the owner; the next one comes in an event of its own. */
   #read(): void {
-    if (this.#paused || this.#closed || this.#handlers === undefined || !this.owner.alive) return
+    if (this.#paused || this.#closed || this.#handlers === undefined || !this.#ownerRuns) return
     const bytes = this.#incoming.shift()
     if (bytes === undefined) {
       if (!this.#receivedEnd) return
@@ -452,7 +475,8 @@ class SimulatedSocket implements Socket {
     }
     this.#unread -= bytes.length
     this.#peer.#flush()
-    this.#handlers.data(bytes)
+    const handlers = this.#handlers
+    this.owner.execution.deliver(() => handlers.data(bytes))
     this.#readSoon()
   }
 
@@ -486,6 +510,6 @@ class SimulatedSocket implements Socket {
 
   #notifyClose(error: Error | undefined): void {
     this.#network.forget(this)
-    if (this.owner.alive) this.#handlers?.close(error)
+    this.owner.execution.deliver(() => this.#handlers?.close(error))
   }
 }

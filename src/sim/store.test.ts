@@ -75,3 +75,24 @@ test('a watch ends as broken on request, and as compacted when history is gone',
     await assert.rejects(store.get({ key: 'k' }), StoreUnavailableError)
   })
 })
+
+test('a machine that is cut off gets no answers and no events until it is back', async () => {
+  await simulated().run(async world => {
+    const store = world.store('a')
+    const seen: bigint[] = []
+    store.watch({ prefix: '' }, 0n, {
+      events: (_, revision) => void seen.push(revision),
+      compacted() {},
+      broken() {},
+    })
+    world.metadata.cutOff('a')
+    const put = { put: 'key', value: new Uint8Array(1) }
+    await assert.rejects(store.txn([], [put]), StoreUnavailableError)
+    const { revision } = await world.store('b').txn([], [put])
+    await world.sleep(1000)
+    assert.deepEqual(seen, [])
+    world.metadata.rejoin('a')
+    await world.sleep(100)
+    assert.deepEqual(seen, [revision])
+  })
+})

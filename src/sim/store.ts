@@ -2,7 +2,8 @@
  * The metadata store of a simulated world: one linearizable model, reached over a delay.
  *
  * A request takes effect at one moment between its start and its answer. It may take effect though
- * the process that sent it is dead by then: a store does not know.
+ * the process that sent it is dead by then: a store does not know. A machine may be cut off from the
+ * store: its requests do not arrive, and what its watches would see waits.
  */
 
 import {
@@ -18,6 +19,7 @@ import {
 import { leaseId, StoreModel, type StoreModelOptions } from '../io/store-model.ts'
 import { StoreWatches } from '../io/store-watches.ts'
 import type { Event, EventQueue } from './events.ts'
+import type { Execution } from './execution.ts'
 import type { Prng } from './random.ts'
 
 /** How a request goes unanswered: it never arrives, took effect, or takes effect after the refusal. */
@@ -29,8 +31,13 @@ export class SimulatedStore {
   delayMs = { min: 0.1, max: 2 }
   watchLagMs = { min: 0.1, max: 5 }
   expiryLateMs = { min: 0, max: 500 }
+  /** When a request whose fault is `late` takes effect, from when it would have. */
+  lateMs = { min: 20, max: 20 }
   /** Makes a request (get, txn, grant, keepAlive, revoke) end as StoreUnavailableError. */
-  fault: ((kind: string) => StoreFault | undefined) | undefined
+  fault: ((kind: string, host: string) => StoreFault | undefined) | undefined
+  /** Bounds of the lag of this machine's watches, where they differ. */
+  readonly watchLagOf = new Map<string, { min: number; max: number }>()
+  readonly #cutOff = new Map<string, (() => void)[]>()
   readonly #events: EventQueue
   readonly #random: Prng
   readonly #watches: StoreWatches
@@ -44,9 +51,21 @@ export class SimulatedStore {
     this.#watches = new StoreWatches(this.#model, deliver => this.#after(this.watchLagMs, deliver))
   }
 
-  /** The store as one process has it; nothing is answered once `isAlive` is false. */
-  attach(isAlive: () => boolean): MetadataStore {
-    return new ProcessStore(this, isAlive)
+  /** The store as one process has it. */
+  attach(host: string, execution: Execution): MetadataStore {
+    return new ProcessStore(this, host, execution)
+  }
+
+  /** Nothing passes between a machine and the store until `rejoin`. */
+  cutOff(host: string): void {
+    if (!this.#cutOff.has(host)) this.#cutOff.set(host, [])
+  }
+
+  /** Undoes `cutOff`. */
+  rejoin(host: string): void {
+    const held = this.#cutOff.get(host) ?? []
+    this.#cutOff.delete(host)
+    for (const deliver of held) this.#after(this.watchLagMs, deliver, 'store.watch')
   }
 
   /** What is in the store now. */
@@ -60,25 +79,24 @@ export class SimulatedStore {
   }
 
   /** One way to the store, the effect, one way back. */
-  call<T>(kind: string, isAlive: () => boolean, effect: () => T): Promise<T> {
+  call<T>(kind: string, host: string, execution: Execution, effect: () => T): Promise<T> {
     return new Promise((resolve, reject) => {
-      if (!isAlive()) return
-      const fault = this.fault?.(kind)
+      if (!execution.alive) return
+      const fault = this.#cutOff.has(host) ? 'lost' : this.fault?.(kind, host)
       const giveUp = () => reject(new StoreUnavailableError(`simulated: ${kind} was not answered`))
       const answer = (settle: () => void) =>
-        this.#after(this.delayMs, () => isAlive() && settle(), `store.${kind} answer`)
+        this.#after(this.delayMs, () => execution.deliver(settle), `store.${kind} answer`)
       this.#after(this.delayMs, () => {
         if (fault !== undefined) answer(giveUp)
         if (fault === 'lost') return
         if (fault === 'late') {
           // Well after the answer: the caller has tried again by then.
-          this.#events.schedule(10 * this.delayMs.max, 'store.late', () => this.#take(effect))
+          this.#after(this.lateMs, () => this.#take(effect), 'store.late')
           return
         }
         const outcome = this.#take(effect)
-        if (fault === undefined) {
-          answer(() => ('error' in outcome ? reject(outcome.error) : resolve(outcome.value)))
-        }
+        if (fault !== undefined) return
+        answer(() => ('error' in outcome ? reject(outcome.error) : resolve(outcome.value)))
       })
     })
   }
@@ -96,10 +114,15 @@ export class SimulatedStore {
     }
   }
 
-  watch(range: KeyRange, from: bigint, sink: WatchSink, isAlive: () => boolean): Watch {
-    return this.#watches.open(range, from, sink, deliver =>
-      this.#after(this.watchLagMs, () => isAlive() && deliver(), 'store.watch'),
-    )
+  watch(range: KeyRange, from: bigint, sink: WatchSink, host: string, execution: Execution): Watch {
+    return this.#watches.open(range, from, sink, deliver => {
+      const arrive = () => {
+        const held = this.#cutOff.get(host)
+        if (held !== undefined) held.push(arrive)
+        else execution.deliver(deliver)
+      }
+      this.#after(this.watchLagOf.get(host) ?? this.watchLagMs, arrive, 'store.watch')
+    })
   }
 
   nowMs(): number {
@@ -137,12 +160,14 @@ export class SimulatedStore {
 
 class ProcessStore implements MetadataStore {
   readonly #store: SimulatedStore
-  readonly #isAlive: () => boolean
+  readonly #host: string
+  readonly #execution: Execution
   #closed = false
 
-  constructor(store: SimulatedStore, isAlive: () => boolean) {
+  constructor(store: SimulatedStore, host: string, execution: Execution) {
     this.#store = store
-    this.#isAlive = () => isAlive() && !this.#closed
+    this.#host = host
+    this.#execution = execution
   }
 
   get(range: KeyRange, atRevision?: bigint) {
@@ -154,7 +179,7 @@ class ProcessStore implements MetadataStore {
   }
 
   watch(range: KeyRange, fromRevision: bigint, sink: WatchSink): Watch {
-    return this.#store.watch(range, fromRevision, sink, this.#isAlive)
+    return this.#store.watch(range, fromRevision, sink, this.#host, this.#execution)
   }
 
   async grantLease(ttlMs: number): Promise<Lease> {
@@ -175,6 +200,6 @@ class ProcessStore implements MetadataStore {
 
   async #call<T>(kind: string, effect: () => T): Promise<T> {
     if (this.#closed) throw new StoreUnavailableError('the store is closed')
-    return this.#store.call(kind, this.#isAlive, effect)
+    return this.#store.call(kind, this.#host, this.#execution, effect)
   }
 }

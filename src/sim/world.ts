@@ -11,6 +11,7 @@
 import type { Clock, Disk, Io, MetadataStore, Network, Random, Report, Timer } from '../io/io.ts'
 import { SimulatedDisk } from './disk.ts'
 import { EventQueue } from './events.ts'
+import { Execution } from './execution.ts'
 import { type Endpoint, SimulatedNetwork } from './network.ts'
 import { Prng } from './random.ts'
 import { SimulatedStore } from './store.ts'
@@ -35,6 +36,9 @@ export class World {
   readonly metadata: SimulatedStore
   /** What the processes reported, in order. */
   readonly reported: ReportedLine[] = []
+  /** Called after every event, with the hosts whose processes it ran. What it throws ends the run. */
+  afterEvent: ((hosts: ReadonlySet<string>) => void) | undefined
+  readonly #ran = new Set<string>()
   readonly #seed: number | bigint
   readonly #events: EventQueue
   readonly #machines = new Map<string, Machine>()
@@ -102,6 +106,21 @@ export class World {
     this.#end(host, true)
   }
 
+  /** The processes of `host` run no more until `resume`; their machine does. */
+  pause(host = 'localhost'): void {
+    for (const { execution } of this.#machine(host).processes) execution.pause()
+  }
+
+  /** Undoes `pause`. */
+  resume(host = 'localhost'): void {
+    for (const { execution } of this.#machine(host).processes) execution.resume()
+  }
+
+  /** Notes a process's turn: for the process itself. */
+  ran(host: string): void {
+    this.#ran.add(host)
+  }
+
   /** Inside `run`: lets virtual time pass. */
   sleep(ms: number): Promise<void> {
     return new Promise(resolve => {
@@ -140,6 +159,10 @@ export class World {
       for (;;) {
         await microtasksDone()
         if (failure !== undefined) throw failure.error
+        if (this.afterEvent !== undefined) {
+          this.afterEvent(this.#ran)
+          this.#ran.clear()
+        }
         if (outcome !== undefined) return outcome.value
         if (this.eventCount >= lastEvent)
           throw new Error(this.#stuck('no end after so many events'))
@@ -189,7 +212,7 @@ export class World {
   #end(host: string, machineDies: boolean): void {
     const machine = this.#machine(host)
     for (const process of machine.processes) {
-      process.alive = false
+      process.execution.end()
       machine.disk.detach(process.io.disk)
       this.network.detach(process, machineDies)
     }
@@ -248,11 +271,16 @@ class SimulatedProcess implements Endpoint {
   readonly address: string
   readonly io: Io
   readonly store: MetadataStore
-  alive = true
+  readonly execution: Execution
 
   constructor(world: World, events: EventQueue, machine: Machine, random: Random) {
     this.host = machine.host
     this.address = machine.address
+    this.execution = new Execution(
+      run => events.schedule(0, 'resume', run),
+      () => world.ran(this.host),
+      () => world.network.resumed(this),
+    )
     this.io = {
       clock: this.#clockOf(machine.clock, events),
       random,
@@ -260,7 +288,7 @@ class SimulatedProcess implements Endpoint {
       network: this.#networkOf(world.network),
       report: this.#reportOf(world),
     }
-    this.store = world.metadata.attach(() => this.alive)
+    this.store = world.metadata.attach(this.host, this.execution)
   }
 
   #clockOf(clock: MachineClock, events: EventQueue): Clock {
@@ -268,9 +296,11 @@ class SimulatedProcess implements Endpoint {
       wallMs: () => clock.wallMs,
       monotonicMs: () => clock.monotonicMs,
       timer: (delayMs, run): Timer => {
-        const event = events.schedule(delayMs / clock.rate, 'timer', () => {
-          if (this.alive) run()
-        })
+        const event = events.schedule(delayMs / clock.rate, 'timer', () =>
+          this.execution.deliver(() => {
+            if (!event.cancelled) run()
+          }),
+        )
         return {
           cancel() {
             event.cancelled = true
@@ -281,7 +311,9 @@ class SimulatedProcess implements Endpoint {
   }
 
   #diskOf(disk: SimulatedDisk, events: EventQueue): Disk {
-    return disk.attach((delayMs, kind, run) => events.schedule(delayMs, kind, run))
+    return disk.attach((delayMs, kind, run) =>
+      events.schedule(delayMs, kind, () => this.execution.deliver(run)),
+    )
   }
 
   #networkOf(network: SimulatedNetwork): Network {
