@@ -379,8 +379,9 @@ export class Image {
     const before = parts.partitions[index]
     parts.partitions[index] = value
     this.#partitionCount += (value === undefined ? 0 : 1) - (before === undefined ? 0 : 1)
-    if (value !== undefined && parts.shown !== undefined)
-      parts.shown.partitions[index] = value.value
+    // One that is added is shown when all are.
+    const isShown = parts.shown !== undefined && index < parts.shown.partitions.length
+    if (value !== undefined && isShown) parts.shown!.partitions[index] = value.value
   }
 
   #applyReassignment(
