@@ -111,7 +111,7 @@ export class StoreModel {
     then: readonly Op[],
     otherwise: readonly Op[] = [],
   ): { result: TxnResult; step: Step } {
-    checkSize(compares, then, otherwise)
+    checkTxnSize(compares, then, otherwise)
     checkDuplicates(then)
     checkDuplicates(otherwise)
     const succeeded = compares.every(compare => this.#holds(compare))
@@ -340,7 +340,8 @@ function byKey(a: Entry, b: Entry): number {
   return a.key < b.key ? -1 : 1
 }
 
-function checkSize(
+/** Throws StoreRequestError for a transaction beyond the bounds of every store. */
+export function checkTxnSize(
   compares: readonly Compare[],
   then: readonly Op[],
   otherwise: readonly Op[],
