@@ -118,6 +118,7 @@ async function start(
     cleaner: () => config.current.cleaner,
     scrubber: () => config.current.scrubber,
     onLastOffline: onFatal,
+    lagTimeMs: () => config.current.replicaLagTimeMs,
   })
   const rules = configRules(() => config.current)
   const controller = new Controller(io, image, feed, membership, transactor, { rules, replicas })

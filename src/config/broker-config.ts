@@ -31,6 +31,7 @@ export interface BrokerConfig {
   /** log.dir.min.free.bytes; −1: the default, 0: no bound. */
   readonly minFreeBytes: number
   readonly sessionTimeoutMs: number
+  readonly replicaLagTimeMs: number
   readonly autoCreateTopics: boolean
   readonly deleteTopics: boolean
   readonly numPartitions: number
@@ -132,6 +133,7 @@ export function brokerConfig(sources: ConfigSources): BrokerConfig {
     metadataDirectory: (values.optional('metadata.log.dir') as string | null) || undefined,
     minFreeBytes: values.number('log.dir.min.free.bytes'),
     sessionTimeoutMs: values.number('broker.session.timeout.ms'),
+    replicaLagTimeMs: values.number('replica.lag.time.max.ms'),
     autoCreateTopics: values.boolean('auto.create.topics.enable'),
     deleteTopics: values.boolean('delete.topic.enable'),
     numPartitions: values.number('num.partitions'),

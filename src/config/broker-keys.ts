@@ -619,6 +619,14 @@ export const brokerKeys: ReadonlyMap<string, ConfigKey> = table(
       'Memory for requests and answers of all connections; -1: 256 MiB. Beyond it sockets are not read.',
     ],
     [
+      'replica.lag.time.max.ms',
+      'LONG',
+      '30000',
+      any,
+      'HIGH',
+      'A follower that was not caught up for so long leaves the ISR.',
+    ],
+    [
       'socket.listen.backlog.size',
       'INT',
       '50',
@@ -879,7 +887,6 @@ export const brokerKeys: ReadonlyMap<string, ConfigKey> = table(
       ['replica.fetch.min.bytes', 'INT', '1', any, 'HIGH'],
       ['replica.fetch.response.max.bytes', 'INT', '10485760', range(0), 'MEDIUM'],
       ['replica.fetch.wait.max.ms', 'INT', '500', any, 'HIGH'],
-      ['replica.lag.time.max.ms', 'LONG', '30000', any, 'HIGH'],
       ['replica.socket.timeout.ms', 'INT', '30000', any, 'HIGH'],
       ['request.timeout.ms', 'INT', '30000', any, 'HIGH'],
       ['socket.connection.setup.timeout.max.ms', 'LONG', '30000', any, 'MEDIUM'],

@@ -124,7 +124,12 @@ class Bench {
       adding: [],
       removing: [],
     }
-    this.partition.lead(state, [1, 7n], () => 7n)
+    this.partition.lead({ value: state, modRevision: 1n }, [1, 7n], {
+      usable: () => 7n,
+      broker: () => ({ brokerEpoch: 7n }),
+      lagTimeMs: () => 30_000,
+      propose: () => assert.fail('nobody fetches'),
+    })
   }
 
   shard(loadBytes = 1024 * 1024): Words {
@@ -213,8 +218,11 @@ test('nothing is answered before what the leader found is replicated', () =>
     await assert.rejects(read(shard, 'a'), { error: 'COORDINATOR_LOAD_IN_PROGRESS' })
     bench.partition.update(
       {
-        ...{ leader: [1, 7n], leaderEpoch: 0, partitionEpoch: 1, minIsr: 1, replicas: [1, 2] },
-        ...{ isr: [[1, 7n]], elr: [], lastKnown: [], adding: [], removing: [] },
+        value: {
+          ...{ leader: [1, 7n], leaderEpoch: 0, partitionEpoch: 1, minIsr: 1, replicas: [1, 2] },
+          ...{ isr: [[1, 7n]], elr: [], lastKnown: [], adding: [], removing: [] },
+        },
+        modRevision: 2n,
       },
       [1, 7n],
     )
@@ -235,8 +243,11 @@ test('a write is answered when it is replicated, and a read behind it waits for 
     for (const answer of [written, seen, absent]) assert.equal(await stateOf(answer), 'pending')
     bench.partition.update(
       {
-        ...{ leader: [1, 7n], leaderEpoch: 0, partitionEpoch: 1, minIsr: 1, replicas: [1, 2] },
-        ...{ isr: [[1, 7n]], elr: [], lastKnown: [], adding: [], removing: [] },
+        value: {
+          ...{ leader: [1, 7n], leaderEpoch: 0, partitionEpoch: 1, minIsr: 1, replicas: [1, 2] },
+          ...{ isr: [[1, 7n]], elr: [], lastKnown: [], adding: [], removing: [] },
+        },
+        modRevision: 2n,
       },
       [1, 7n],
     )

@@ -5,14 +5,20 @@
  * acks=all when the high watermark passes it *in the leader epoch of the append*. A change of leader
  * fails all who wait, even if this broker leads again afterwards (replication.md §10).
  */
-import type { Member, PartitionState, Usable } from '../cluster/partition-state.ts'
+import { type Member, sameMember } from '../cluster/partition-state.ts'
 import type { LogConfig } from '../config/log-config.ts'
 import type { Clock } from '../io/io.ts'
 import type { Appended, Log } from '../log/log.ts'
 import type { LogListener } from '../log/log-listener.ts'
 import type { ActiveProducer } from '../log/producer-state.ts'
 import { KafkaError } from '../protocol/errors.ts'
-import { type LeaderEffects, LeaderState } from './leader-state.ts'
+import {
+  type ClusterView,
+  type IsrProposal,
+  type KnownState,
+  type LeaderEffects,
+  LeaderState,
+} from './leader-state.ts'
 import { Waiters } from './waiters.ts'
 
 /** Whether records of open transactions are seen (KIP-98). */
@@ -32,6 +38,27 @@ export interface ReadOptions {
   /** As the client knows it; −1: it does not say. */
   readonly currentLeaderEpoch: number
   readonly isolation: Isolation
+}
+
+/** What a follower asks of its leader: it holds every record below `offset`. */
+export interface FollowerFetch {
+  readonly member: Member
+  readonly offset: number
+  /** Newest in its own table; −1: its log is empty. */
+  readonly lastFetchedEpoch: number
+  readonly currentLeaderEpoch: number
+}
+
+/** Where a log of `offset` records, the last ones of some epoch, parts from the leader's (KIP-595). */
+export interface Divergence {
+  readonly epoch: number
+  readonly endOffset: number
+}
+
+/** Brings what a leadership decides to the store, and knows the cluster. */
+export interface LeaderDriver extends ClusterView {
+  /** Ends in `Partition.onIsrOutcome` when the outcome is certain. */
+  propose(partition: Partition, proposal: IsrProposal): void
 }
 
 /** Records, and the offsets that a fetch is answered with. */
@@ -86,6 +113,7 @@ export class Partition implements LogListener {
   #watchers: Set<() => void> | undefined
   #config: LogConfig
   #leader: LeaderState | undefined
+  #driver: LeaderDriver | undefined
   #isLeaving = false
   /** Settles when no records are being deleted. */
   #deleting: Promise<unknown> | undefined
@@ -119,6 +147,16 @@ export class Partition implements LogListener {
 
   get isOffline(): boolean {
     return this.#offline !== undefined
+  }
+
+  /** It is led here, and others have it too. */
+  get hasFollowers(): boolean {
+    return this.#leader !== undefined && this.#leader.committed.replicas.length > 1
+  }
+
+  /** It is led here, and some replica is not in sync. */
+  get isUnderReplicated(): boolean {
+    return this.#leader?.isUnderReplicated ?? false
   }
 
   /** Of the leadership held here; −1 without. */
@@ -209,12 +247,46 @@ export class Partition implements LogListener {
    */
   async read(options: ReadOptions): Promise<ReadResult> {
     this.#leaderFor(options.currentLeaderEpoch)
-    const { offset, maxBytes, atLeastOneBatch } = options
+    this.#refuseOutside(options.offset)
+    return this.#readBelow(this.#visibleEnd(options.isolation), options)
+  }
+
+  /**
+   * Notes how far a follower has come, before it waits for more; a fetch that is refused, or whose log
+   * parts from ours, changes nothing. Throws, checked in this order: NOT_LEADER_OR_FOLLOWER,
+   * FENCED_LEADER_EPOCH, UNKNOWN_LEADER_EPOCH, NOT_LEADER_OR_FOLLOWER for who has no replica or an
+   * older registration, OFFSET_OUT_OF_RANGE.
+   */
+  onFollowerFetch(fetch: FollowerFetch): Divergence | undefined {
+    const { member, offset, lastFetchedEpoch, currentLeaderEpoch } = fetch
+    // A follower says in which epoch it is: without that its progress could not be counted.
+    const leader = this.#leaderIn(currentLeaderEpoch)
+    leader.refuseUnlessReplica(member)
+    const divergence = this.divergence(lastFetchedEpoch, offset)
+    if (divergence !== undefined) return divergence
+    this.#refuseOutside(offset)
+    const nowMs = this.#clock.monotonicMs()
+    this.#apply(leader.onFollowerEnd(member, currentLeaderEpoch, offset, nowMs))
+    return undefined
+  }
+
+  /**
+   * Whole batches from `offset` up to the end of what is written here, after `onFollowerFetch`. No
+   * records where the logs part.
+   */
+  async readForFollower(
+    fetch: FollowerFetch & Pick<ReadOptions, 'maxBytes' | 'atLeastOneBatch'>,
+  ): Promise<ReadResult & { readonly divergence: Divergence | undefined }> {
+    const divergence = this.onFollowerFetch(fetch)
+    const end = divergence === undefined ? this.#ownEnd : 0
+    return { ...(await this.#readBelow(end, fetch)), divergence }
+  }
+
+  async #readBelow(
+    end: number,
+    { offset, maxBytes, atLeastOneBatch }: Omit<ReadOptions, 'currentLeaderEpoch' | 'isolation'>,
+  ): Promise<ReadResult> {
     const { highWatermark, lastStableOffset, logStartOffset } = this
-    if (offset < logStartOffset || offset > this.logEndOffset) {
-      throw new KafkaError('OFFSET_OUT_OF_RANGE')
-    }
-    const end = this.#visibleEnd(options.isolation)
     const { chunks, bytes } =
       offset < end
         ? await this.#log.read(offset, end, maxBytes, atLeastOneBatch)
@@ -222,9 +294,31 @@ export class Partition implements LogListener {
     return { chunks, bytes, highWatermark, lastStableOffset, logStartOffset }
   }
 
-  /** About how many bytes a read at `offset` would find, from the mean size of a record. */
-  availableBytes(offset: number): number {
-    const readable = this.#highWatermark - Math.max(offset, this.logStartOffset)
+  #refuseOutside(offset: number): void {
+    if (offset < this.logStartOffset || offset > this.logEndOffset) {
+      throw new KafkaError('OFFSET_OUT_OF_RANGE')
+    }
+  }
+
+  /**
+   * Where this log and one parts that ends at `offset` with records of `lastFetchedEpoch`, −1: without
+   * any. Throws OFFSET_OUT_OF_RANGE when that epoch is not known here.
+   */
+  divergence(lastFetchedEpoch: number, offset: number): Divergence | undefined {
+    if (lastFetchedEpoch === -1) return undefined
+    const known = this.offsetForLeaderEpoch(-1, lastFetchedEpoch)
+    if (known.endOffset === -1) throw new KafkaError('OFFSET_OUT_OF_RANGE')
+    if (known.leaderEpoch === lastFetchedEpoch && known.endOffset >= offset) return undefined
+    return { epoch: known.leaderEpoch, endOffset: known.endOffset }
+  }
+
+  /**
+   * About how many bytes a read at `offset` would find, from the mean size of a record; a follower
+   * reads to the end of what is written.
+   */
+  availableBytes(offset: number, isFollower = false): number {
+    const end = isFollower ? this.#ownEnd : this.#highWatermark
+    const readable = end - Math.max(offset, this.logStartOffset)
     if (readable <= 0) return 0
     const records = this.logEndOffset - this.logStartOffset
     return Math.max(1, Math.round((readable / records) * this.sizeBytes))
@@ -300,29 +394,54 @@ export class Partition implements LogListener {
   }
 
   /** The epoch is in the log's table by then. What older leaderships waited for has failed. */
-  lead(state: PartitionState, self: Member, usable: Usable): void {
+  lead(known: KnownState, self: Member, driver: LeaderDriver): void {
     this.#isLeaving = false
     const epochStartOffset = this.#log.logEndOffset
     const highWatermark = this.#highWatermark
-    this.#leader = new LeaderState({ self, state, epochStartOffset, highWatermark, usable })
-    this.#apply(this.#leader.onOwnEnd(this.#ownEnd))
+    const nowMs = this.#clock.monotonicMs()
+    this.#driver = driver
+    this.#leader = new LeaderState({
+      self,
+      known,
+      epochStartOffset,
+      highWatermark,
+      cluster: driver,
+      nowMs,
+    })
+    this.#apply(this.#leader.onOwnEnd(this.#ownEnd, nowMs))
     this.#progress()
     this.onLeadership(this)
   }
 
   /** The state in the store changed; another leadership than the one held ends it. */
-  update(state: PartitionState, self: Member | undefined): void {
-    if (this.#leader === undefined) return
-    const [id, epoch] = state.leader ?? []
-    const isOurs = self !== undefined && id === self[0] && epoch === self[1]
-    if (!isOurs || state.leaderEpoch !== this.#leader.leaderEpoch) {
+  update(known: KnownState, self: Member | undefined): void {
+    const leader = this.#leader
+    if (leader === undefined) return
+    const isSelf = self !== undefined && sameMember(leader.self, self)
+    if (isSelf && !leader.isNews(known)) return
+    const { value } = known
+    if (!isSelf || !sameMember(value.leader, self) || value.leaderEpoch !== leader.leaderEpoch) {
       this.resign()
       return
     }
-    this.#apply(this.#leader.onCommitted(state))
-    if (!this.#leader.hasEnoughReplicas) {
+    this.#apply(leader.onCommitted(known, this.#clock.monotonicMs()))
+    if (!leader.hasEnoughReplicas) {
       this.#replicated?.fail(0, new KafkaError('NOT_ENOUGH_REPLICAS_AFTER_APPEND'))
     }
+  }
+
+  /** What came of a proposal, for certain; `known`: the state in the store then. */
+  onIsrOutcome(proposal: IsrProposal, known: KnownState | undefined): void {
+    const leader = this.#leader
+    if (leader === undefined) return
+    if (known !== undefined) this.update(known, leader.self)
+    if (this.#leader !== leader) return
+    this.#apply(leader.onRefused(proposal, this.#clock.monotonicMs()))
+  }
+
+  /** Members that do not keep up leave the ISR. */
+  checkLag(): void {
+    if (this.#leader !== undefined) this.#apply(this.#leader.onLagCheck(this.#clock.monotonicMs()))
   }
 
   /**
@@ -370,9 +489,13 @@ export class Partition implements LogListener {
 
   /** A self-fenced leader may be read: what lies below its high watermark stays. */
   #leaderFor(currentLeaderEpoch: number): LeaderState {
+    return this.#leaderIn(currentLeaderEpoch === -1 ? this.leaderEpoch : currentLeaderEpoch)
+  }
+
+  #leaderIn(currentLeaderEpoch: number): LeaderState {
     const leader = this.#leader
     if (leader === undefined) throw this.#offlineError() ?? new KafkaError('NOT_LEADER_OR_FOLLOWER')
-    if (currentLeaderEpoch !== -1 && currentLeaderEpoch !== leader.leaderEpoch) {
+    if (currentLeaderEpoch !== leader.leaderEpoch) {
       throw new KafkaError(
         currentLeaderEpoch < leader.leaderEpoch ? 'FENCED_LEADER_EPOCH' : 'UNKNOWN_LEADER_EPOCH',
       )
@@ -393,7 +516,9 @@ export class Partition implements LogListener {
     this.#ownEnd = end
     this.#written?.reach(end)
     if (this.#written?.isIdle) this.#written = undefined
-    if (this.#leader !== undefined) this.#apply(this.#leader.onOwnEnd(end))
+    if (this.#leader !== undefined) {
+      this.#apply(this.#leader.onOwnEnd(end, this.#clock.monotonicMs()))
+    }
     this.#progress()
   }
 
@@ -403,11 +528,14 @@ export class Partition implements LogListener {
     this.#replicated?.fail(end, error)
   }
 
-  #apply({ highWatermark }: LeaderEffects): void {
-    if (highWatermark === undefined) return
-    this.#highWatermark = highWatermark
-    this.#replicated?.reach(highWatermark)
-    if (this.#replicated?.isIdle) this.#replicated = undefined
+  #apply({ highWatermark, propose }: LeaderEffects): void {
+    if (highWatermark !== undefined) {
+      this.#highWatermark = highWatermark
+      this.#replicated?.reach(highWatermark)
+      if (this.#replicated?.isIdle) this.#replicated = undefined
+      this.#progress()
+    }
+    if (propose !== undefined) this.#driver!.propose(this, propose)
   }
 
   #failAll(error: KafkaError): void {

@@ -89,6 +89,7 @@ async function startBroker(world: World, paths = ['/data']): Promise<TestBroker>
     retentionCheckMs: 300_000,
     cleaner: () => cleanerConfig,
     scrubber: () => ({ maxBytesPerSecond: 1024 * 1024, intervalMs: 604_800_000 }),
+    lagTimeMs: () => 30_000,
     onLastOffline: error => void node.fatal.push(error),
   })
   await node.start(replicas)

@@ -28,6 +28,7 @@ import { type LogDirectory, type LogFolder, SwapUnknownError } from '../log/log-
 import { Scrubber } from '../log/scrubber.ts'
 import { KafkaError } from '../protocol/errors.ts'
 import { Gate } from './gate.ts'
+import { IsrChanges } from './isr-changes.ts'
 import { type FutureReplica, type LogMove, LogMoves } from './log-moves.ts'
 import { Partition } from './partition.ts'
 import { SharedClock } from './shared-clock.ts'
@@ -52,6 +53,8 @@ export interface ReplicasOptions {
   cleaner(): CleanerConfig
   /** As it is now. */
   scrubber(): ScrubberConfig
+  /** replica.lag.time.max.ms, as it is now. */
+  readonly lagTimeMs: () => number
   /** No log directory is left, and the partitions were left as far as that could be said. */
   onLastOffline(error: Error): void
 }
@@ -80,6 +83,7 @@ interface Hosted {
 
 /** All replicas of this broker. */
 export class Replicas {
+  readonly isrChanges: IsrChanges
   readonly #io: Io
   readonly #image: Image
   readonly #membership: Membership
@@ -136,6 +140,9 @@ export class Replicas {
     this.#membership = membership
     this.#transactor = transactor
     this.#options = options
+    const { brokerId } = membership
+    const { lagTimeMs } = options
+    this.isrChanges = new IsrChanges(io, { image, transactor, brokerId, lagTimeMs })
     this.#moves = new LogMoves(io, move => this.#swapInTurn(move))
   }
 
@@ -220,6 +227,7 @@ export class Replicas {
   }
 
   readonly #tellFollowers = (partition: Partition): void => {
+    this.isrChanges.follow(partition)
     for (const follow of this.#followers) follow(partition)
   };
 
@@ -415,8 +423,9 @@ export class Replicas {
       const state = topic?.partitions[index]
       const isWanted = this.#isReplica(state)
       if (here !== undefined) {
-        if (isWanted) here.partition.update(state!, self)
+        if (isWanted) here.partition.update(this.#image.partition(topicId, index)!, self)
         else this.#hide(here.partition)
+        this.isrChanges.follow(here.partition)
       }
       const leads = isWanted && this.#isLeader(state!)
       const isToLead = leads && here?.partition.leaderEpoch !== state!.leaderEpoch
@@ -495,9 +504,9 @@ export class Replicas {
     if (state === undefined || self === undefined || hosted.partition.isOffline) return
     if (!this.#isLeader(state) || hosted.partition.leaderEpoch === state.leaderEpoch) return
     await hosted.log.becomeLeader(state.leaderEpoch)
-    const now = this.#image.topicById(topicId)?.partitions[index]
-    const isStill = now?.leaderEpoch === state.leaderEpoch && this.#isLeader(now)
-    if (isStill && !this.#isClosed) hosted.partition.lead(now, self, this.#image.usable)
+    const now = this.#image.partition(topicId, index)
+    const isStill = now?.value.leaderEpoch === state.leaderEpoch && this.#isLeader(now.value)
+    if (isStill && !this.#isClosed) hosted.partition.lead(now, self, this.isrChanges)
   }
 
   async #open(topic: Topic, index: number): Promise<Hosted> {

@@ -75,6 +75,7 @@ class Machine {
       retentionCheckMs: 300_000,
       cleaner: () => ({ ...cleanerConfig, backoffMs: 100 }),
       scrubber: () => ({ maxBytesPerSecond: 0, intervalMs: 0 }),
+      lagTimeMs: () => 30_000,
       onLastOffline: error => void node.fatal.push(error),
     })
     await node.start(replicas)
