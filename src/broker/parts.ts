@@ -20,13 +20,14 @@ import { Transactor } from '../cluster/transact.ts'
 import type { BrokerConfig } from '../config/broker-config.ts'
 import { logConfig } from '../config/topic-config.ts'
 import { GroupCoordinator } from '../coordinator/group/group-coordinator.ts'
-import { InternalTopic } from '../coordinator/internal-topic.ts'
+import { InternalTopic, type TopicMaker } from '../coordinator/internal-topic.ts'
 import type { Io, MetadataStore } from '../io/io.ts'
 import { openLocalStore } from '../io/local-store.ts'
 import type { LogDirectory } from '../log/log-directory.ts'
 import { KafkaError } from '../protocol/errors.ts'
 import { type LastRun, lastRun } from '../replica/last-run.ts'
 import { Replicas } from '../replica/replicas.ts'
+import { Forwarder } from '../server/forwarder.ts'
 import { type BoundListener, Server } from '../server/server.ts'
 import { configRules } from './config-rules.ts'
 import {
@@ -36,6 +37,7 @@ import {
   openDirectories,
 } from './data-directories.ts'
 import { LiveConfig } from './live-config.ts'
+import { openEtcd } from './metadata-store.ts'
 import type { BrokerOptions, BrokerWorld, TopicOptions } from './options.ts'
 
 type Undo = () => Promise<void> | void
@@ -117,17 +119,32 @@ async function start(
     retentionCheckMs: config.current.retentionCheckIntervalMs,
     cleaner: () => config.current.cleaner,
     scrubber: () => config.current.scrubber,
-    onLastOffline: onFatal,
     lagTimeMs: () => config.current.replicaLagTimeMs,
+    onLastOffline: onFatal,
   })
   const rules = configRules(() => config.current)
   const controller = new Controller(io, image, feed, membership, transactor, { rules, replicas })
   undo.push(() => controller.close())
+  const forwarder = new Forwarder(io, {
+    brokerId: config.current.nodeId,
+    ...{ image, feed, controller, peers },
+  })
+  undo.push(() => forwarder.close())
   const { brokerId } = membership
   const producerIds = new ProducerIds(store, transactor)
-  const groups = makeGroups(io, config, image, replicas, controller)
+  const groups = makeGroups(io, config, image, replicas, forwarder)
   undo.push(() => groups.close())
-  const domain = { io, brokerId, image, replicas, peers, controller, producerIds, groups }
+  const domain = {
+    io,
+    brokerId,
+    image,
+    replicas,
+    peers,
+    controller,
+    forwarder,
+    producerIds,
+    groups,
+  }
   const server = new Server({ ...domain, config: () => config.current })
   undo.push(() => server.stop(io.clock.monotonicMs()))
 
@@ -139,7 +156,7 @@ async function start(
   await replicas.start()
   groups.start()
   await membership.admitted()
-  await createTopics(io, controller, options.topics ?? {})
+  await createTopics(io, forwarder, options.topics ?? {})
   await replicas.leading(leadershipPatienceMs)
   await groups.loaded()
   server.serve()
@@ -154,7 +171,7 @@ async function start(
 /** Throws what the controller says of a topic that cannot be made. */
 async function createTopics(
   { clock }: Io,
-  controller: Controller,
+  controller: TopicMaker,
   topics: Readonly<Record<string, TopicOptions>>,
 ): Promise<void> {
   const wanted = Object.entries(topics).map(([name, { partitions, configs = {} }]) => ({
@@ -176,7 +193,7 @@ function makeGroups(
   config: LiveConfig,
   image: Image,
   replicas: Replicas,
-  controller: Controller,
+  controller: TopicMaker,
 ): GroupCoordinator {
   const topic = new InternalTopic(io, image, controller, {
     name: '__consumer_offsets',
@@ -216,8 +233,11 @@ async function openMetadata(
   onFailed: (error: Error) => void,
   undo: Undo[],
 ): Promise<Metadata> {
+  const { metadataStore: etcd } = config
   const ownStore = async () =>
-    openLocalStore(io, await metadataDirectory(io, config, directories, undo), onFailed)
+    etcd === undefined
+      ? openLocalStore(io, await metadataDirectory(io, config, directories, undo), onFailed)
+      : openEtcd(io, etcd, config.sessionTimeoutMs)
   const store = givenStore ?? (await ownStore())
   if (givenStore === undefined) undo.push(() => store.close())
   const image = new Image(io.report)

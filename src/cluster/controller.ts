@@ -71,7 +71,10 @@ const maxAttempts = 10
 const longestQueue = 10_000
 const zeroTopicId = 'AAAAAAAAAAAAAAAAAAAAAA'
 
-/** The role as this broker has it, or seeks it: each answer comes when this image shows the change. */
+/**
+ * The role as this broker has it, or seeks it: each answer comes when this image shows the change.
+ * All that is asked of it throws NOT_CONTROLLER when another broker has the role.
+ */
 export class Controller {
   readonly #io: Io
   readonly #image: Image
@@ -121,7 +124,7 @@ export class Controller {
     options: RequestOptions,
   ): Promise<CreatedTopic[]> {
     const names = topics.map(({ name }) => name)
-    return Promise.all(
+    return answers(
       topics.map(async topic => {
         const answer = await this.#answer<CreatedTopic>(
           { name: topic.name },
@@ -142,7 +145,7 @@ export class Controller {
     topics: readonly TopicRef[],
     options: RequestOptions,
   ): Promise<DeletedTopic[]> {
-    return Promise.all(
+    return answers(
       topics.map(ref =>
         this.#answer<DeletedTopic>(
           ref,
@@ -159,7 +162,7 @@ export class Controller {
     options: RequestOptions,
   ): Promise<Outcome[]> {
     const names = requests.map(({ name }) => name)
-    return Promise.all(
+    return answers(
       requests.map(request =>
         this.#answer<Outcome>(
           {},
@@ -202,7 +205,7 @@ export class Controller {
 
   #changeConfigs(changes: readonly ConfigChange[], options: RequestOptions): Promise<Outcome[]> {
     const names = changes.map(({ resource }) => `${resource.type}/${resource.name}`)
-    return Promise.all(
+    return answers(
       changes.map((change, i) =>
         this.#answer<Outcome>(
           {},
@@ -443,6 +446,17 @@ export class Controller {
     if (!(error instanceof KafkaError)) throw error
     this.#io.report.info({ error: error.message }, 'the controller stopped its work')
   }
+}
+
+/**
+ * One for each resource. Throws NOT_CONTROLLER when that is all there is to say: another is to be
+ * asked.
+ */
+async function answers<Answer extends Outcome>(asked: readonly Promise<Answer>[]) {
+  const outcomes = await Promise.all(asked)
+  const isNobodys = outcomes.every(({ error }) => error?.error === 'NOT_CONTROLLER')
+  if (isNobodys && outcomes.length > 0) throw new KafkaError('NOT_CONTROLLER')
+  return outcomes
 }
 
 function refuseRepeated(name: string, names: readonly string[]): void {

@@ -8,7 +8,7 @@
 import type { Io, MetadataStore, StoreEvent, Watch } from '../io/io.ts'
 import { within } from './deadline.ts'
 import type { Image } from './image.ts'
-import { everything } from './keys.ts'
+import { everything, keys } from './keys.ts'
 
 const retryMs = 200
 
@@ -49,6 +49,17 @@ export class ImageFeed {
     if (this.#image.revision >= revision) return Promise.resolve()
     const applied = new Promise<void>(resolve => this.#waiters.push({ revision, resolve }))
     return deadlineMs === undefined ? applied : within(this.#io.clock, applied, deadlineMs)
+  }
+
+  /**
+   * Resolves once the image shows all that a controller had done when this was called. Throws
+   * REQUEST_TIMED_OUT at the monotonic deadline, StoreUnavailableError.
+   */
+  async caughtUp(deadlineMs: number): Promise<void> {
+    // Each of its transactions writes this key.
+    const known = this.#store.get({ key: keys.controllerSeq })
+    const { entries } = await within(this.#io.clock, known, deadlineMs)
+    if (entries[0] !== undefined) await this.reached(entries[0].modRevision, deadlineMs)
   }
 
   async #readAll(): Promise<void> {

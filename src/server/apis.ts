@@ -52,6 +52,7 @@ import {
   initProducerIdResponse,
 } from '../protocol/messages/init-producer-id.ts'
 import { joinGroupRequest, joinGroupResponse } from '../protocol/messages/join-group.ts'
+import { envelopeRequest, envelopeResponse } from '../protocol/messages/kraft.ts'
 import { leaveGroupRequest, leaveGroupResponse } from '../protocol/messages/leave-group.ts'
 import { listGroupsRequest, listGroupsResponse } from '../protocol/messages/list-groups.ts'
 import { listOffsetsRequest, listOffsetsResponse } from '../protocol/messages/list-offsets.ts'
@@ -90,6 +91,7 @@ import {
   describeTopicPartitions,
   describeTopicPartitionsFailure,
 } from './handlers/describe-topic-partitions.ts'
+import { envelope, envelopeFailure } from './handlers/envelope.ts'
 import { fetch, fetchFailure } from './handlers/fetch.ts'
 import { findCoordinator, findCoordinatorFailure } from './handlers/find-coordinator.ts'
 import { heartbeat, heartbeatFailure } from './handlers/heartbeat.ts'
@@ -114,11 +116,14 @@ function api<Q extends Fields, R extends Fields>(
   response: Message<R>,
   handle: Api<Q, R>['handle'],
   fail: Api<Q, R>['fail'],
-  options: { remarks?: string; listedMin?: number; isPipelined?: boolean } = {},
+  options: Partial<
+    Pick<Api, 'remarks' | 'listedMin' | 'isPipelined' | 'isForwarded' | 'isOfBrokers'>
+  > = {},
 ): Api {
   const { first, last } = request.versions
   const served = { first, last: request.latestUnstable ? last - 1 : last }
   const { remarks = '', listedMin = first, isPipelined = false } = options
+  const { isForwarded = false, isOfBrokers = false } = options
   // The types of one API meet in this call; the list holds them all.
   return {
     request,
@@ -129,6 +134,8 @@ function api<Q extends Fields, R extends Fields>(
     remarks,
     listedMin,
     isPipelined,
+    isForwarded,
+    isOfBrokers,
   } as unknown as Api
 }
 
@@ -177,10 +184,12 @@ export const apis: readonly Api[] = [
     { remarks: 'a version we do not serve is answered in v0 with UNSUPPORTED_VERSION (KIP-511)' },
   ),
   api(createTopicsRequest, createTopicsResponse, createTopics, createTopicsFailure, {
-    remarks: 'answered when the topic can be written; a replication factor above 1 is refused',
+    remarks: 'answered when the topic can be written',
+    isForwarded: true,
   }),
   api(deleteTopicsRequest, deleteTopicsResponse, deleteTopics, deleteTopicsFailure, {
     remarks: 'by name and by id; gone when answered',
+    isForwarded: true,
   }),
   api(deleteRecordsRequest, deleteRecordsResponse, deleteRecords, deleteRecordsFailure),
   api(initProducerIdRequest, initProducerIdResponse, initProducerId, initProducerIdFailure, {
@@ -196,7 +205,8 @@ export const apis: readonly Api[] = [
     remarks: 'topics and this broker',
   }),
   api(alterConfigsRequest, alterConfigsResponse, alterConfigs, alterConfigsFailure, {
-    remarks: 'topics and this broker',
+    remarks: 'topics and brokers',
+    isForwarded: true,
   }),
   api(
     alterReplicaLogDirsRequest,
@@ -213,7 +223,7 @@ export const apis: readonly Api[] = [
     createPartitionsResponse,
     createPartitions,
     createPartitionsFailure,
-    { remarks: 'answered when the new partitions can be written' },
+    { remarks: 'answered when the new partitions can be written', isForwarded: true },
   ),
   api(deleteGroupsRequest, deleteGroupsResponse, deleteGroups, deleteGroupsFailure),
   api(
@@ -221,9 +231,19 @@ export const apis: readonly Api[] = [
     incrementalAlterConfigsResponse,
     incrementalAlterConfigs,
     alterConfigsFailure,
-    { remarks: 'topics and this broker; of a broker what can change while it runs' },
+    {
+      remarks: 'topics and brokers; of a broker what can change while it runs',
+      isForwarded: true,
+    },
   ),
   api(offsetDeleteRequest, offsetDeleteResponse, offsetDelete, offsetDeleteFailure),
+  api(envelopeRequest, envelopeResponse, envelope, envelopeFailure, {
+    remarks:
+      'what a client asks of the controller through another broker; on the listener of brokers alone',
+    isOfBrokers: true,
+    // A change may take long; the next one is queued behind it at the controller.
+    isPipelined: true,
+  }),
   api(describeClusterRequest, describeClusterResponse, describeCluster, describeClusterFailure, {
     remarks: 'brokers; the endpoint type of controllers is refused',
   }),

@@ -13,7 +13,7 @@ const resourceNames = new Map([
 ])
 
 /**
- * The resource of a request: a topic that exists, this broker, or '' for all brokers. Throws
+ * The resource of a request: a topic that exists, a broker, or '' for all brokers. Throws
  * INVALID_TOPIC_EXCEPTION, UNKNOWN_TOPIC_OR_PARTITION, INVALID_REQUEST.
  */
 export function configResource(ctx: RequestContext, type: number, name: string): ConfigResource {
@@ -23,12 +23,6 @@ export function configResource(ctx: RequestContext, type: number, name: string):
       ctx.topicByName(name)
       return { type: 'topic', name }
     case 4:
-      if (name !== '' && name !== String(ctx.domain.brokerId)) {
-        throw new KafkaError(
-          'INVALID_REQUEST',
-          `this is broker ${ctx.domain.brokerId}: ask for it, or for '' (all brokers), not '${name}'`,
-        )
-      }
       return { type: 'broker', name }
     default:
       throw new KafkaError(

@@ -10,6 +10,7 @@
  * connections together (memory.ts), or the client does not read its answers.
  */
 import type { Clock, Socket, SocketHandlers, Timer } from '../io/io.ts'
+import { anonymous } from '../security/principal.ts'
 import { CloseConnection, type ConnectionFacts } from './context.ts'
 import { FrameReader } from './frame-reader.ts'
 import type { Holder, Memory } from './memory.ts'
@@ -90,6 +91,7 @@ export class Connection implements SocketHandlers, Holder {
       localPort,
       remoteAddress,
       remotePort,
+      principal: anonymous,
       hurry: this.#hurry.signal,
     }
     this.#host = host

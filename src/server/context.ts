@@ -11,7 +11,9 @@ import type { RequestHeader } from '../protocol/frame.ts'
 import { zeroUuid } from '../protocol/schema.ts'
 import type { Partition } from '../replica/partition.ts'
 import type { Replicas } from '../replica/replicas.ts'
+import type { Principal } from '../security/principal.ts'
 import type { FetchSessions } from './fetch-sessions.ts'
+import type { Forwarder } from './forwarder.ts'
 import type { Memory } from './memory.ts'
 
 /** The broker as the server needs it; made by the composition root. */
@@ -23,6 +25,8 @@ export interface Domain {
   /** How this broker calls others. */
   readonly peers: Peers
   readonly controller: Controller
+  /** The way to the controller, for what is asked in the broker's own name. */
+  readonly forwarder: Forwarder
   readonly producerIds: ProducerIds
   readonly groups: GroupCoordinator
   /** As it is now: dynamic values change it while the broker runs. */
@@ -39,6 +43,8 @@ export interface ConnectionFacts {
   readonly localPort: number
   readonly remoteAddress: string
   readonly remotePort: number
+  /** In whose name requests are made that come from there. */
+  readonly principal: Principal
   /** Aborted when no answer may wait any longer: the connection is gone, or the broker stops. */
   readonly hurry: AbortSignal
 }
@@ -47,6 +53,11 @@ export interface ConnectionFacts {
 export interface ServerState {
   readonly sessions: FetchSessions
   readonly memory: Memory
+  /**
+   * Carries out a request that another broker forwarded; the answer has its size in front. Throws
+   * NOT_CONTROLLER, and UNSUPPORTED_VERSION and INVALID_REQUEST for what is not to be forwarded.
+   */
+  carryOut(frame: Uint8Array, client: ConnectionFacts): Promise<Uint8Array[]>
 }
 
 /** A handler's word that nothing is to be sent: Produce with acks=0. */

@@ -15,6 +15,7 @@ const connection = {
   localPort: 9092,
   remoteAddress: '127.0.0.1',
   remotePort: 1,
+  principal: { type: 'User', name: 'ANONYMOUS' },
   hurry: new AbortController().signal,
 }
 

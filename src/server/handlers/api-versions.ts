@@ -1,7 +1,7 @@
 /**
  * ApiVersions (key 18), v0–5.
  *
- * The list is exactly what this broker serves. Produce is listed from v0 although nothing below v3
+ * The list is exactly what this broker serves on the listener that the client came by. Produce is listed from v0 although nothing below v3
  * is served: librdkafka takes a broker without Produce v0 for one that is too old (KIP-896).
  * A version we do not know is answered in v0 with UNSUPPORTED_VERSION and our own range, so that
  * the client can ask again (KIP-511).
@@ -24,6 +24,7 @@ export interface ListedApi {
   readonly request: Message
   readonly served: Range
   readonly listedMin: number
+  readonly isOfBrokers: boolean
 }
 
 /** The handler; it lists `apis`. */
@@ -37,8 +38,17 @@ export function apiVersions(apis: () => readonly ListedApi[]) {
     if (request.clusterId !== null && !isMeant(ctx, request)) {
       throw new KafkaError('REBOOTSTRAP_REQUIRED')
     }
-    return { errorCode: 0, apiKeys: apis().map(listed) }
+    const served = apis().filter(api => isServed(ctx, api))
+    return { errorCode: 0, apiKeys: served.map(listed) }
   }
+}
+
+/** What brokers ask each other is served on their listener alone. */
+export function isServed(
+  { config, connection }: Pick<RequestContext, 'config' | 'connection'>,
+  { isOfBrokers }: ListedApi,
+): boolean {
+  return !isOfBrokers || connection.listener === config.interBrokerListener
 }
 
 /** A client that thinks it talks to another broker or cluster learns its brokers anew (KIP-1242). */

@@ -1,4 +1,7 @@
-/** DescribeConfigs (key 32), v1–4, of topics and of this broker. */
+/**
+ * DescribeConfigs (key 32), v1–4, of topics and of this broker: what another one was started with, only
+ * that one knows.
+ */
 import {
   configTypeNumber,
   type DescribedConfig,
@@ -6,6 +9,7 @@ import {
   describeBrokerDefaults,
   describeTopicConfigs,
 } from '../../config/described.ts'
+import { KafkaError } from '../../protocol/errors.ts'
 import type {
   DescribeConfigsRequest,
   DescribeConfigsResponse,
@@ -38,6 +42,13 @@ function wantedConfigs(
 ): readonly DescribedConfig[] {
   const { type, name } = configResource(ctx, resourceType, resourceName)
   const { sources } = ctx.config
+  const { brokerId } = ctx.domain
+  if (type === 'broker' && name !== '' && name !== String(brokerId)) {
+    throw new KafkaError(
+      'INVALID_REQUEST',
+      `this is broker ${brokerId}: ask for it, or for '' (all brokers), not '${name}'`,
+    )
+  }
   const all =
     type === 'topic'
       ? describeTopicConfigs(ctx.image.configs('topic', name), sources)

@@ -86,7 +86,7 @@ async function createMissing(
     return refusals
   }
   const deadlineMs = ctx.deadlineMs(creationTimeoutMs)
-  const created = await ctx.domain.controller.createTopics(
+  const created = await ctx.domain.forwarder.createTopics(
     [...missing].map(name =>
       name === ctx.domain.groups.topic.name
         ? ctx.domain.groups.topic.wanted
