@@ -13,6 +13,7 @@ import type { GroupConfig } from './group-config.ts'
 import { ConfigError, type ConfigKey, type ConfigValue, defaultOf, parseValue } from './key.ts'
 import { interBrokerListener, type Listener, parseAdvertised, parseListeners } from './listeners.ts'
 import type { LogConfig } from './log-config.ts'
+import { type MetadataStoreConfig, metadataStoreConfig } from './metadata-store.ts'
 import type { ScrubberConfig } from './scrubber-config.ts'
 
 export interface BrokerConfig {
@@ -28,6 +29,8 @@ export interface BrokerConfig {
   readonly dataDirectories: readonly string[]
   /** metadata.log.dir; undefined: one of the data directories. */
   readonly metadataDirectory: string | undefined
+  /** metadata.store; undefined: a file in the metadata directory. */
+  readonly metadataStore: MetadataStoreConfig | undefined
   /** log.dir.min.free.bytes; −1: the default, 0: no bound. */
   readonly minFreeBytes: number
   readonly sessionTimeoutMs: number
@@ -130,7 +133,14 @@ export function brokerConfig(sources: ConfigSources): BrokerConfig {
     ),
     advertised: parseAdvertised(values.optional('advertised.listeners') as string[], listeners),
     dataDirectories: dataDirectories(values),
-    metadataDirectory: (values.optional('metadata.log.dir') as string | null) || undefined,
+    metadataDirectory: optionalText(values, 'metadata.log.dir'),
+    metadataStore: metadataStoreConfig(optionalText(values, 'metadata.store'), {
+      caFile: optionalText(values, 'metadata.store.ssl.ca.file'),
+      certificateFile: optionalText(values, 'metadata.store.ssl.certificate.file'),
+      keyFile: optionalText(values, 'metadata.store.ssl.key.file'),
+      user: optionalText(values, 'metadata.store.user'),
+      password: optionalText(values, 'metadata.store.password'),
+    }),
     minFreeBytes: values.number('log.dir.min.free.bytes'),
     sessionTimeoutMs: values.number('broker.session.timeout.ms'),
     replicaLagTimeMs: values.number('replica.lag.time.max.ms'),
@@ -239,6 +249,11 @@ class Values {
     const text = this.#text(name)
     return text === undefined ? defaultOf(key) : parseValue(key, text)
   }
+}
+
+/** Empty is how a properties file leaves a key unset. */
+function optionalText(values: Values, name: string): string | undefined {
+  return (values.optional(name) as string | null) || undefined
 }
 
 function logDefaults(values: Values): LogConfig {

@@ -7,7 +7,7 @@
  */
 import { type CallOptions, Code, ConnectError } from '@connectrpc/connect'
 import { EtcdEndpoint, type EtcdTls } from './etcd-endpoint.ts'
-import { type Io, StoreRequestError, StoreUnavailableError } from './io.ts'
+import { type Io, StoreAccessError, StoreRequestError, StoreUnavailableError } from './io.ts'
 
 /** Where etcd is, and how to speak with it. */
 export interface EtcdOptions {
@@ -21,9 +21,6 @@ export interface EtcdOptions {
   /** After so long a lease ends: what is asked has to be answered well before, in milliseconds. */
   readonly sessionTimeoutMs: number
 }
-
-/** etcd does not let us: a person has to see to it, and until then nothing works. */
-export class EtcdAccessError extends StoreUnavailableError {}
 
 /** How a call goes. */
 export interface Call {
@@ -65,7 +62,7 @@ export class EtcdConnection {
 
   /**
    * Asks members until one answers, each at most once; `only` asks that one. Throws
-   * StoreRequestError for a refusal, StoreUnavailableError when there is no answer, EtcdAccessError.
+   * StoreRequestError for a refusal, StoreUnavailableError when there is no answer, StoreAccessError.
    */
   async call<T>(
     call: Call,
@@ -161,8 +158,8 @@ export function closedError(): StoreUnavailableError {
   return new StoreUnavailableError('the metadata store is closed')
 }
 
-function accessError(endpoint: EtcdEndpoint, error: ConnectError): EtcdAccessError {
-  return new EtcdAccessError(
+function accessError(endpoint: EtcdEndpoint, error: ConnectError): StoreAccessError {
+  return new StoreAccessError(
     `etcd ${endpoint.address} refuses: ${error.rawMessage} (see metadata.store.user, metadata.store.password, and the role of that user)`,
     { cause: error },
   )

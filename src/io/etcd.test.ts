@@ -1,4 +1,4 @@
-import { after, test } from 'node:test'
+import { test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { etcdMissing, LiveEtcd } from '../../test/live-etcd.ts'
 import { EtcdStore } from './etcd.ts'

@@ -240,6 +240,9 @@ export class StoreUnavailableError extends Error {
   override readonly name = 'StoreUnavailableError'
 }
 
+/** The store does not let us in: a person has to see to it, and until then nothing works. */
+export class StoreAccessError extends StoreUnavailableError {}
+
 /** At most this many compares, and operations a branch, in one transaction. */
 export const maxTxnOperations = 128
 
@@ -264,7 +267,7 @@ export interface MetadataStore {
   close(): Promise<void>
 }
 
-/** Everything outside. A metadata store is made from it by `io/local-store.ts` (later `io/etcd.ts`). */
+/** Everything outside. A metadata store is made from it by `io/local-store.ts` or `io/etcd.ts`. */
 export interface Io {
   readonly clock: Clock
   readonly random: Random
