@@ -39,7 +39,8 @@ function request(
   partitions: FetchPartition[],
   more: Partial<SessionRequest> = {},
 ): SessionRequest {
-  return { sessionId, sessionEpoch, partitions, usesTopicIds: false, forgotten: [], ...more }
+  const usual = { usesTopicIds: false, isFollower: false, forgotten: [] }
+  return { sessionId, sessionEpoch, partitions, ...usual, ...more }
 }
 
 const quiet = { errorCode: 0, bytes: 0, highWatermark: 5, logStartOffset: 0 }
@@ -149,6 +150,26 @@ test('a larger session takes the place of a smaller one that had its two minutes
   const larger = request(0, 0, [partition(0), partition(1)])
   assert.equal(sessions.open(larger, 119_500).sessionId, 0)
   assert.notEqual(sessions.open(larger, 121_000).sessionId, 0)
+})
+
+test('a follower takes the place of the smallest consumer at once, a consumer never that of a follower', () => {
+  const sessions = cache(2)
+  const open = (size: number, isFollower: boolean, nowMs: number) => {
+    const partitions = Array.from({ length: size }, (_, index) => partition(index))
+    return sessions.open(request(0, 0, partitions, { isFollower }), nowMs).sessionId
+  }
+  const large = open(3, false, 0)
+  const small = open(2, false, 0)
+  const follower = open(1, true, 1)
+  assert.notEqual(follower, 0)
+  const goesOn = (sessionId: number, epoch: number) =>
+    refusal(() => sessions.open(request(sessionId, epoch, []), 100_000)) === 'none'
+  assert.deepEqual([goesOn(large, 1), goesOn(small, 1)], [true, false])
+
+  const other = open(1, true, 2)
+  assert.deepEqual([goesOn(large, 2), goesOn(follower, 1), goesOn(other, 1)], [false, true, true])
+  assert.equal(open(9, false, 130_000), 0, 'only followers are left, though smaller and old')
+  assert.equal(goesOn(follower, 2), true)
 })
 
 test('partitions of all sessions are bounded', () => {

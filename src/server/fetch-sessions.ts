@@ -6,7 +6,8 @@
  * with records goes to the end, so that a full answer does not starve the last ones. The cache is
  * bounded in sessions and in partitions of all sessions. When it is full, a new session takes the
  * place of one that was silent for two minutes, or of a smaller one that had its two minutes; else
- * the client goes on without a session, which costs it bytes and nothing else.
+ * the client goes on without a session, which costs it bytes and nothing else. A follower comes
+ * before all consumers: it takes the place of any of theirs, and none of them takes its place.
  */
 import type { Random } from '../io/io.ts'
 import { KafkaError } from '../protocol/errors.ts'
@@ -34,6 +35,7 @@ export interface SessionRequest {
   readonly sessionId: number
   readonly sessionEpoch: number
   readonly usesTopicIds: boolean
+  readonly isFollower: boolean
   readonly partitions: readonly FetchPartition[]
   readonly forgotten: readonly { topicId: string; topic: string; index: number }[]
 }
@@ -141,7 +143,7 @@ export class FetchSessions {
 
   #create(request: SessionRequest, nowMs: number): Session | undefined {
     const size = request.partitions.length
-    if (this.#sessions.size >= this.#slots) this.#remove(this.#evictable(size, nowMs))
+    if (this.#sessions.size >= this.#slots) this.#remove(this.#evictable(request, nowMs))
     const isRoom =
       this.#sessions.size < this.#slots && this.#partitions + size <= this.#maxPartitions
     if (!isRoom) return undefined
@@ -153,15 +155,18 @@ export class FetchSessions {
     return session
   }
 
-  #evictable(size: number, nowMs: number): Session | undefined {
+  #evictable({ isFollower, partitions }: SessionRequest, nowMs: number): Session | undefined {
     const [oldest] = this.#sessions.values()
     if (oldest !== undefined && nowMs - oldest.usedMs > evictableAfterMs) return oldest
-    let smallest: Session | undefined
+    let least: Session | undefined
     for (const session of this.#sessions.values()) {
-      if (nowMs - session.createdMs <= evictableAfterMs || session.size >= size) continue
-      if (smallest === undefined || session.size < smallest.size) smallest = session
+      const isBelow = isFollower && !session.isFollower
+      const isEqual = isFollower === session.isFollower
+      const isOld = nowMs - session.createdMs > evictableAfterMs
+      if (!isBelow && !(isEqual && isOld && session.size < partitions.length)) continue
+      if (least === undefined || ranksBelow(session, least)) least = session
     }
-    return smallest
+    return least
   }
 
   #remove(session: Session | undefined): void {
@@ -173,6 +178,7 @@ export class FetchSessions {
 class Session {
   readonly id: number
   readonly usesTopicIds: boolean
+  readonly isFollower: boolean
   readonly createdMs: number
   usedMs: number
   /** Of the next request. */
@@ -183,6 +189,7 @@ class Session {
   constructor(id: number, request: SessionRequest, nowMs: number) {
     this.id = id
     this.usesTopicIds = request.usesTopicIds
+    this.isFollower = request.isFollower
     this.createdMs = nowMs
     this.usedMs = nowMs
     for (const partition of request.partitions) this.#partitions.set(keyOf(partition), partition)
@@ -215,6 +222,11 @@ class Session {
     const key = keyOf(partition)
     if (this.#partitions.delete(key)) this.#partitions.set(key, partition)
   }
+}
+
+/** Consumers before followers, small before large. */
+function ranksBelow(a: Session, b: Session): boolean {
+  return a.isFollower === b.isFollower ? a.size < b.size : b.isFollower
 }
 
 function keyOf(partition: { topicId: string; topic: string; index: number }): string {

@@ -6,11 +6,23 @@
  * parked on its partitions until enough is there, one of them has an error to tell, `maxWaitMs` is
  * over, or nobody waits any more. Then the partitions are read in order, each within its own limit
  * and what the whole answer has left; the first batch found is sent whatever its size, so that a
- * consumer always gets on. Followers are not served: there is one broker.
+ * consumer always gets on.
+ *
+ * A follower is served like a consumer, with these differences: it says who it is, with its broker
+ * epoch (KIP-903, v15+; an older version cannot, and is refused); how far it has come is noted when
+ * the request comes, before it waits; it reads to the end of the log. That only the high watermark
+ * moved answers no request: a follower hears of it with its next answer, as from Apache Kafka.
  */
+import type { Member } from '../../cluster/partition-state.ts'
 import { KafkaError } from '../../protocol/errors.ts'
 import type { FetchRequest, FetchResponse } from '../../protocol/messages/fetch.ts'
-import type { Isolation, Partition } from '../../replica/partition.ts'
+import type {
+  Divergence,
+  FollowerFetch,
+  Isolation,
+  Partition,
+  ReadResult,
+} from '../../replica/partition.ts'
 import type { Failure, RequestContext } from '../context.ts'
 import { type CurrentLeaders, currentLeaders } from '../current-leaders.ts'
 import type { FetchContext, FetchPartition, SessionRequest } from '../fetch-sessions.ts'
@@ -19,10 +31,10 @@ type TopicAnswer = FetchResponse['responses'][number]
 type PartitionAnswer = TopicAnswer['partitions'][number]
 
 export async function fetch(ctx: RequestContext, request: FetchRequest): Promise<FetchResponse> {
-  const replicaId = ctx.version >= 15 ? request.replicaState.replicaId : request.replicaId
-  const session = openSession(ctx, request)
+  const fetcher = fetcherOf(ctx, request)
+  const session = openSession(ctx, request, fetcher !== 'consumer')
   const maxBytes = Math.max(0, Math.min(request.maxBytes, ctx.config.fetchMaxBytes))
-  const reads = session.partitions.map(wanted => readOf(ctx, wanted, replicaId))
+  const reads = session.partitions.map(wanted => readOf(ctx, wanted, fetcher))
   const minBytes = Math.min(request.minBytes, maxBytes)
   await untilReadable(ctx, reads, minBytes, ctx.deadlineMs(request.maxWaitMs))
 
@@ -35,11 +47,26 @@ export async function fetch(ctx: RequestContext, request: FetchRequest): Promise
   }
 }
 
-function openSession(ctx: RequestContext, request: FetchRequest): FetchContext {
+/** A replica without a broker epoch is none that can be told from its earlier life. */
+type Fetcher = Member | 'consumer' | 'unknown replica'
+
+function fetcherOf({ version }: RequestContext, request: FetchRequest): Fetcher {
+  if (version < 15) return request.replicaId < 0 ? 'consumer' : 'unknown replica'
+  const { replicaId, replicaEpoch } = request.replicaState
+  if (replicaId < 0) return 'consumer'
+  return replicaEpoch < 0 ? 'unknown replica' : [replicaId, BigInt(replicaEpoch)]
+}
+
+function openSession(
+  ctx: RequestContext,
+  request: FetchRequest,
+  isFollower: boolean,
+): FetchContext {
   const flat: SessionRequest = {
     sessionId: request.sessionId,
     sessionEpoch: ctx.version >= 7 ? request.sessionEpoch : -1,
     usesTopicIds: ctx.version >= 13,
+    isFollower,
     partitions: request.topics.flatMap(({ topicId, topic, partitions }) =>
       partitions.map(data => ({
         topicId,
@@ -65,25 +92,37 @@ interface Read {
   readonly wanted: FetchPartition
   /** Or why it cannot be read. */
   readonly partition: Partition | KafkaError
+  readonly follower: Member | undefined
   /** Readable now, within the partition's limit. */
   bytes: number
 }
 
-function readOf(ctx: RequestContext, wanted: FetchPartition, replicaId: number): Read {
+function readOf(ctx: RequestContext, wanted: FetchPartition, fetcher: Fetcher): Read {
+  const follower = typeof fetcher === 'string' ? undefined : fetcher
   try {
-    // Whoever fetches as a replica is none of these partitions'.
-    if (replicaId >= 0) throw new KafkaError('NOT_LEADER_OR_FOLLOWER')
+    if (fetcher === 'unknown replica') throw new KafkaError('NOT_LEADER_OR_FOLLOWER')
     const partition = ctx.leader(ctx.topic(wanted.topicId, wanted.topic).name, wanted.index)
-    return { wanted, partition, bytes: readable(partition, wanted) }
+    if (follower !== undefined) partition.onFollowerFetch(followerFetch(follower, wanted))
+    return { wanted, partition, follower, bytes: readable(partition, wanted, follower) }
   } catch (error) {
-    if (error instanceof KafkaError) return { wanted, partition: error, bytes: 0 }
+    if (error instanceof KafkaError) return { wanted, partition: error, follower, bytes: 0 }
     throw error
   }
 }
 
-function readable(partition: Partition, { fetchOffset, maxBytes }: FetchPartition): number {
+function followerFetch(member: Member, wanted: FetchPartition): FollowerFetch {
+  const { fetchOffset: offset, lastFetchedEpoch, currentLeaderEpoch } = wanted
+  return { member, offset, lastFetchedEpoch, currentLeaderEpoch }
+}
+
+function readable(
+  partition: Partition,
+  { fetchOffset, maxBytes }: FetchPartition,
+  follower: Member | undefined,
+): number {
   // Whatever the limit, one batch may be read.
-  return Math.min(partition.availableBytes(fetchOffset), Math.max(1, maxBytes))
+  const isFollower = follower !== undefined
+  return Math.min(partition.availableBytes(fetchOffset, isFollower), Math.max(1, maxBytes))
 }
 
 /** The most that partitions with something to read may take. */
@@ -99,26 +138,17 @@ function readableBytes(reads: readonly Read[]): number {
 /** Whether the answer for this partition is not "nothing new": it must not wait. */
 function hasErrorToTell({ partition, wanted }: Read): boolean {
   if (partition instanceof KafkaError) return true
-  const { fetchOffset, currentLeaderEpoch } = wanted
+  const { fetchOffset, currentLeaderEpoch, lastFetchedEpoch } = wanted
   const isOutOfRange =
     fetchOffset < partition.logStartOffset || fetchOffset > partition.logEndOffset
   const isOtherEpoch = currentLeaderEpoch !== -1 && currentLeaderEpoch !== partition.leaderEpoch
   if (isOutOfRange || isOtherEpoch) return true
   try {
-    return divergence(partition, wanted) !== undefined
+    return partition.divergence(lastFetchedEpoch, fetchOffset) !== undefined
   } catch (error) {
     if (error instanceof KafkaError) return true
     throw error
   }
-}
-
-/** Where the client's log and ours part, if they do (KIP-595). Throws OFFSET_OUT_OF_RANGE. */
-function divergence(partition: Partition, { lastFetchedEpoch, fetchOffset }: FetchPartition) {
-  if (lastFetchedEpoch === -1) return undefined
-  const known = partition.offsetForLeaderEpoch(-1, lastFetchedEpoch)
-  if (known.endOffset === -1) throw new KafkaError('OFFSET_OUT_OF_RANGE')
-  if (known.leaderEpoch === lastFetchedEpoch && known.endOffset >= fetchOffset) return undefined
-  return { epoch: known.leaderEpoch, endOffset: known.endOffset }
 }
 
 /** Parks until `minBytes` are readable, an error is to be told, or the waiting is over. */
@@ -146,7 +176,7 @@ async function untilReadable(
       const partition = read.partition as Partition
       const wake = () => {
         const before = read.bytes
-        read.bytes = readable(partition, read.wanted)
+        read.bytes = readable(partition, read.wanted, read.follower)
         missing -= read.bytes - before
         // Leadership may be gone: what that means is for the read to say.
         if (missing <= 0 || hasErrorToTell(read) || !isLed(ctx, partition)) finish()
@@ -209,23 +239,18 @@ const noRecords = new Uint8Array(0)
 
 async function readPartition(
   ctx: RequestContext,
-  { wanted, partition }: Read,
+  read: Read,
   maxBytes: number,
   atLeastOneBatch: boolean,
   isolation: Isolation,
   leaders: CurrentLeaders,
 ): Promise<{ data: PartitionAnswer; bytes: number }> {
+  const { wanted } = read
   const partitionIndex = wanted.index
   const abortedTransactions = isolation === 'read_committed' ? [] : null
   try {
-    if (partition instanceof KafkaError) throw partition
-    const { fetchOffset: offset, currentLeaderEpoch } = wanted
-    const options = { offset, maxBytes, atLeastOneBatch, currentLeaderEpoch, isolation }
-    const divergingEpoch = divergence(partition, wanted)
-    const result = await partition.read(
-      divergingEpoch === undefined ? options : { ...options, maxBytes: 0, atLeastOneBatch: false },
-    )
-    const { highWatermark, lastStableOffset, logStartOffset, chunks, bytes } = result
+    const result = await readRecords(read, maxBytes, atLeastOneBatch, isolation)
+    const { highWatermark, lastStableOffset, logStartOffset, chunks, bytes, divergence } = result
     const data: PartitionAnswer = {
       partitionIndex,
       errorCode: 0,
@@ -234,7 +259,7 @@ async function readPartition(
       logStartOffset,
       abortedTransactions,
       records: chunks,
-      ...(divergingEpoch !== undefined && { divergingEpoch }),
+      ...(divergence !== undefined && { divergingEpoch: divergence }),
     }
     return { data, bytes }
   } catch (error) {
@@ -250,6 +275,28 @@ async function readPartition(
     }
     return { data, bytes: 0 }
   }
+}
+
+/** Throws what the fetch of this partition is refused with. */
+async function readRecords(
+  { wanted, partition, follower }: Read,
+  maxBytes: number,
+  atLeastOneBatch: boolean,
+  isolation: Isolation,
+): Promise<ReadResult & { readonly divergence: Divergence | undefined }> {
+  if (partition instanceof KafkaError) throw partition
+  if (follower !== undefined) {
+    const fetch = followerFetch(follower, wanted)
+    return partition.readForFollower({ ...fetch, maxBytes, atLeastOneBatch })
+  }
+  const { fetchOffset: offset, currentLeaderEpoch, lastFetchedEpoch } = wanted
+  const divergence = partition.divergence(lastFetchedEpoch, offset)
+  const limits =
+    divergence === undefined
+      ? { maxBytes, atLeastOneBatch }
+      : { maxBytes: 0, atLeastOneBatch: false }
+  const result = await partition.read({ offset, currentLeaderEpoch, isolation, ...limits })
+  return { ...result, divergence }
 }
 
 /** From v7 the whole request has an error code, and no partitions with it. */
