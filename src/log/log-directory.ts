@@ -173,6 +173,7 @@ export class LogDirectory {
       logEndFell: async () => {
         await this.#saveCompaction()
         await this.#saveRecoveryPoints()
+        await this.#saveHighWatermarks()
         await this.#saveLogStarts()
       },
     }

@@ -25,6 +25,6 @@ export interface LogHost extends SharedStorage {
   removeLater(paths: readonly string[], delayMs: number): void
   /** Makes the log's new start durable. */
   logStartMoved(): Promise<void>
-  /** Makes the log's recovery point and start durable, which were lowered. */
+  /** Makes the log's recovery point, high watermark and start durable, which may have been lowered. */
   logEndFell(): Promise<void>
 }

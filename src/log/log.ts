@@ -16,20 +16,21 @@ import type { LogConfig } from '../config/log-config.ts'
 import { DiskError } from '../io/io.ts'
 import { KafkaError } from '../protocol/errors.ts'
 import { type Batch, stampBatch } from '../protocol/records/batch.ts'
-import { formatEpochs } from './checkpoint-file.ts'
 import { Compaction } from './compaction.ts'
-import { leaderEpochsName } from './file-names.ts'
+import { fetchedBatches } from './fetched-batches.ts'
 import type { LeaderEpochs } from './leader-epochs.ts'
+import { LeaderEpochsFile } from './leader-epochs-file.ts'
 import type { LogHost } from './log-host.ts'
 import { type LogListener, unheard } from './log-listener.ts'
 import { type LogRead, LogReader } from './log-reader.ts'
 import { LogSync } from './log-sync.ts'
 import { type FoundOffset, findByTimestamp, findMaxTimestamp } from './offset-lookup.ts'
 import { encodeSnapshot } from './producer-snapshot.ts'
-import type { ActiveProducer, ProducerState, Undo } from './producer-state.ts'
+import { type ActiveProducer, ProducerState, type Undo } from './producer-state.ts'
 import { loadProducers, type RecoveredLog, setAsideFrom, snapshotPath } from './recovery.ts'
 import { expiredSegments } from './retention.ts'
 import { isDiskFull, Segment, SegmentRetiredError } from './segment.ts'
+import { isFullFor } from './segment-roll.ts'
 import type { StoredBatch, Tail } from './tail-cache.ts'
 import { validateForAppend } from './validation.ts'
 
@@ -89,8 +90,7 @@ export class Log {
   #group = nothing
   /** Called when the group under way is written, or failed. */
   #afterGroup: (() => void)[] | undefined
-  #savingEpochs: Promise<void> | undefined
-  #areEpochsSaved = true
+  #fileOfEpochs: LeaderEpochsFile | undefined
   /** Set while the disk is full: when the next append is let through. */
   #fullUntilMs: number | undefined
   #closed: Error | undefined
@@ -229,10 +229,15 @@ export class Log {
       const { baseOffset, lastOffset } = repeated
       return { baseOffset, endOffset: lastOffset + 1, logAppendTimeMs, duplicate: true }
     }
-    this.#rollIfNeeded(validated.bytes.length, validated.maxTimestamp, batches, nowMs)
-    this.#host.room.taken(validated.bytes.length)
+    const added = batches.reduce((sum, batch) => sum + batch.lastOffsetDelta + 1, 0)
+    const lastOffset = this.logEndOffset + added - 1
+    this.#makeRoom(validated.bytes.length, validated.maxTimestamp, lastOffset, nowMs)
     const baseOffset = this.logEndOffset
-    for (const batch of batches) this.#queue(batch, leaderEpoch, nowMs)
+    this.#tail ??= this.#host.tails.tail()
+    for (const batch of batches) {
+      stampBatch(batch.bytes, 0, this.logEndOffset, leaderEpoch)
+      this.#tail.add(this.#queue(batch, nowMs))
+    }
     this.#writer ??= this.#write()
     return { baseOffset, endOffset: this.logEndOffset, logAppendTimeMs, duplicate: false }
   }
@@ -255,40 +260,74 @@ export class Log {
     }
   }
 
-  #queue(batch: Batch, leaderEpoch: number, nowMs: number): void {
-    const segment = this.#active
-    const baseOffset = this.logEndOffset
-    stampBatch(batch.bytes, 0, baseOffset, leaderEpoch)
-    const endOffset = batch.lastOffset + 1
-    const stored = { bytes: batch.bytes, baseOffset, endOffset, maxTimestamp: batch.maxTimestamp }
-    const undo = batch.producerId >= 0 ? this.#producers.append(batch, nowMs) : undefined
-    if (segment.plannedSize === 0) segment.plannedFirstTimestamp = batch.maxTimestamp
-    segment.plannedSize += batch.bytes.length
-    this.#waiting.push({ batch: stored, segment, undo })
-    this.#tail ??= this.#host.tails.tail()
-    this.#tail.add(stored)
-    this.logEndOffset = endOffset
+  /**
+   * Appends what the leader of `leaderEpoch` sent, as it is: offsets and epochs are kept, producers
+   * are not refused. Resolves when it is written, or synced where each append is. One at a time, and
+   * not while this broker leads. Throws CORRUPT_MESSAGE, and nothing is appended; KAFKA_STORAGE_ERROR.
+   */
+  async appendFetched(records: Uint8Array, leaderEpoch: number): Promise<void> {
+    this.#refuseUnlessWritable()
+    const { logStartOffset, logEndOffset } = this
+    const latestEpoch = this.epochs.latest
+    const at = { logStartOffset, logEndOffset, latestEpoch, leaderEpoch }
+    const batches = fetchedBatches(records, at)
+    const [first] = batches
+    if (first === undefined) return
+    if (first.baseOffset < logEndOffset) await this.restartAt(first.baseOffset)
+    await this.#learnEpochs(batches)
+    const nowMs = this.#host.io.clock.wallMs()
+    // A follower's records are seldom read: the memory is for those of leaders.
+    this.#tail?.clear()
+    for (const batch of batches) {
+      const { sizeInBytes, maxTimestamp, lastOffset } = batch
+      this.#makeRoom(sizeInBytes, maxTimestamp, lastOffset, nowMs)
+      this.#queue(batch, nowMs)
+    }
+    this.#writer ??= this.#write()
+    await this.settledEnd()
+    if (this.logEndOffset <= batches.at(-1)!.lastOffset) throw diskFull(this.folder)
   }
 
-  /** As Kafka: by size, by the time that the records span, when an index is full, at offset 2³¹. */
-  #rollIfNeeded(
-    bytes: number,
-    maxTimestamp: number,
-    batches: readonly Batch[],
-    nowMs: number,
-  ): void {
-    const active = this.#active
-    const { plannedSize: size, plannedFirstTimestamp: firstTimestamp } = active
-    if (size === 0) return
-    const { segmentBytes, segmentIndexBytes } = this.#config
-    const spanMs = firstTimestamp >= 0 ? maxTimestamp - firstTimestamp : nowMs - active.createdMs
-    const added = batches.reduce((sum, batch) => sum + batch.lastOffsetDelta + 1, 0)
-    const isFull =
-      size + bytes > segmentBytes ||
-      spanMs > segmentSpanMs(this.#config) - active.rollJitterMs ||
-      active.isIndexFull(segmentIndexBytes) ||
-      this.logEndOffset + added - 1 - active.baseOffset > 0x7fffffff
-    if (isFull) this.#roll()
+  /** The table is on the disk before their batches, which no scan may see again after a sync. */
+  async #learnEpochs(batches: readonly Batch[]): Promise<void> {
+    let isNew = !this.#epochsFile.isSaved
+    for (const { partitionLeaderEpoch, baseOffset } of batches) {
+      if (this.epochs.assign(partitionLeaderEpoch, baseOffset)) isNew = true
+    }
+    if (isNew) await this.#orFail(() => this.#epochsFile.save())
+    this.refuseIfClosed()
+  }
+
+  /**
+   * Where the log ends for sure: all that was appended is written, or taken back, and it is synced where
+   * each append is. What a follower tells its leader. Throws KAFKA_STORAGE_ERROR.
+   */
+  async settledEnd(): Promise<number> {
+    await this.#drained()
+    this.refuseIfClosed()
+    const isSynced = this.durableEndOffset >= this.writtenEndOffset
+    if (this.syncsEachWrite && !isSynced) await this.#orFail(() => this.#sync.sync())
+    return this.logEndOffset
+  }
+
+  /** Of a batch that has its offsets. */
+  #queue(batch: Batch, nowMs: number): StoredBatch {
+    const segment = this.#active
+    const { bytes, baseOffset, maxTimestamp } = batch
+    const endOffset = batch.lastOffset + 1
+    const stored = { bytes, baseOffset, endOffset, maxTimestamp }
+    const undo = batch.producerId >= 0 ? this.#producers.append(batch, nowMs) : undefined
+    if (segment.plannedSize === 0) segment.plannedFirstTimestamp = maxTimestamp
+    segment.plannedSize += bytes.length
+    this.#waiting.push({ batch: stored, segment, undo })
+    this.logEndOffset = endOffset
+    return stored
+  }
+
+  #makeRoom(bytes: number, maxTimestamp: number, lastOffset: number, nowMs: number): void {
+    const next = { bytes, maxTimestamp, lastOffset }
+    if (isFullFor(this.#active, next, this.#config, nowMs)) this.#roll()
+    this.#host.room.taken(bytes)
   }
 
   /** The next batch begins a new segment; its files come when the writer gets there. */
@@ -312,11 +351,16 @@ export class Log {
       if (failure === undefined) this.listener.onEnd(this.writtenEndOffset)
       else await this.#writeFailed(group, failure)
       this.#group = nothing
-      const afterGroup = this.#afterGroup ?? []
-      this.#afterGroup = undefined
-      for (const resume of afterGroup) resume()
+      this.#groupEnded()
     }
     this.#writer = undefined
+    this.#groupEnded() // What waited may be gone, with the directory.
+  }
+
+  #groupEnded(): void {
+    const afterGroup = this.#afterGroup
+    this.#afterGroup = undefined
+    for (const resume of afterGroup ?? []) resume()
   }
 
   /** From the front of the queue, what goes into one segment with one call. */
@@ -338,7 +382,7 @@ export class Log {
     if (segment !== this.#writing || !segment.isCreated) await this.#moveTo(segment)
     const batches = group.flatMap(({ batch }) => batch ?? [])
     if (batches.length === 0) return undefined
-    assert(batches[0]!.baseOffset === this.writtenEndOffset, 'batches are written in order')
+    assert(batches[0]!.baseOffset >= this.writtenEndOffset, 'batches are written in order')
     await segment.write(batches, this.#config.indexIntervalBytes)
     if (this.#fullUntilMs !== undefined) {
       this.#fullUntilMs = undefined
@@ -484,24 +528,14 @@ export class Log {
         this.#host.io.report.warn(fields, 'the damaged end of the log is cut; a copy is kept')
       }
       const isNew = this.epochs.assign(leaderEpoch, this.logEndOffset)
-      if (isNew || !this.#areEpochsSaved) await this.#saveEpochs()
+      if (isNew || !this.#epochsFile.isSaved) await this.#epochsFile.save()
     })
   }
 
-  #saveEpochs(): Promise<void> {
-    const path = `${this.folder}/${leaderEpochsName}`
-    this.#areEpochsSaved = false
-    const saved = (this.#savingEpochs ?? Promise.resolve()).then(async () => {
-      await this.#host.io.disk.replaceFile(path, formatEpochs(this.epochs.entries))
-      this.#areEpochsSaved = true
-    })
-    const saving = saved
-      .catch(() => {})
-      .then(() => {
-        if (this.#savingEpochs === saving) this.#savingEpochs = undefined
-      })
-    this.#savingEpochs = saving
-    return saved
+  /** Made when it is first asked for. */
+  get #epochsFile(): LeaderEpochsFile {
+    this.#fileOfEpochs ??= new LeaderEpochsFile(this.#host.io.disk, this.folder, this.epochs)
+    return this.#fileOfEpochs
   }
 
   /** Runs changes of files; a failure is the directory's, unless the disk is only full. */
@@ -592,7 +626,7 @@ export class Log {
     // A full disk may have kept it waiting, and what it stands for goes now.
     await this.#sync.writeSnapshot(this.#segments[0]!)
     await this.#dropSnapshots(offset => offset < start && offset !== this.#snapshots.at(-1))
-    if (this.epochs.truncateFromStart(this.logStartOffset)) await this.#saveEpochs()
+    if (this.epochs.truncateFromStart(this.logStartOffset)) await this.#epochsFile.save()
   }
 
   async #dropSnapshots(isUseless: (offset: number) => boolean): Promise<void> {
@@ -604,14 +638,38 @@ export class Log {
 
   /** Cuts all records from `offset` on (divergence, KIP-101), and the batch that holds it with them. */
   async truncateTo(offset: number): Promise<void> {
+    await this.#cutting(async () => {
+      if (offset < this.logEndOffset) await this.#cutFrom(offset)
+      // Of an epoch in which nothing was written.
+      else if (this.epochs.truncateFromEnd(this.logEndOffset)) await this.#epochsFile.save()
+    })
+  }
+
+  /** Drops everything and goes on at `offset`, without a record, a producer or an epoch. */
+  async restartAt(offset: number): Promise<void> {
+    await this.#cutting(async () => {
+      await this.#cutFrom(0)
+      const [emptied] = this.#segments
+      await this.#beginAt(offset)
+      if (emptied!.baseOffset !== offset) {
+        for (const path of await emptied!.retire()) await this.#host.io.disk.remove(path)
+        this.#segments[0] = new Segment(this.#host, this.folder, offset, true)
+        this.#writing = this.#segments[0]
+      }
+      this.#producers = new ProducerState(this.#host.producerIdExpirationMs)
+      await this.#dropSnapshots(() => true)
+    })
+  }
+
+  /** Nobody writes or compacts meanwhile; half cut is neither the old log nor the new one. */
+  async #cutting(run: () => Promise<void>): Promise<void> {
     await this.#drained()
     this.refuseIfClosed()
-    if (offset >= this.logEndOffset) return
     const letGo = await this.compaction.hold()
     try {
-      await this.#cutFrom(offset)
+      await run()
     } catch (error) {
-      this.#host.fail(error as Error) // Half cut is neither the old log nor the new one.
+      this.#host.fail(error as Error)
       throw new KafkaError('KAFKA_STORAGE_ERROR', (error as Error).message)
     } finally {
       letGo()
@@ -637,24 +695,37 @@ export class Log {
     this.#writing = segment
     segment.isSealed = false
     segment.plannedSize = segment.size
-    await segment.sync()
+    if (segment.isCreated) await segment.sync()
     await this.#forgetFrom(end)
   }
 
   /** Before anything is cut, for a start that finds less than the checkpoints say calls it a loss. */
   async #endAt(end: number): Promise<void> {
+    this.logStartOffset = Math.min(this.logStartOffset, end)
+    await this.#movedEnd(end)
+  }
+
+  /** The log, without a batch, goes on elsewhere; its start says so to whoever finds the old segment. */
+  async #beginAt(offset: number): Promise<void> {
+    this.logStartOffset = offset
+    await this.#movedEnd(offset)
+    this.epochs.truncateFromEnd(0)
+    await this.#epochsFile.save()
+  }
+
+  async #movedEnd(end: number): Promise<void> {
     this.#tail?.truncate(end)
     this.logEndOffset = end
     this.writtenEndOffset = end
     this.#sync.durableEndOffset = Math.min(this.durableEndOffset, end)
-    this.logStartOffset = Math.min(this.logStartOffset, end)
+    this.checkpointedHighWatermark = Math.min(this.checkpointedHighWatermark, end)
     this.#compaction?.cut(end)
     await this.#host.logEndFell()
   }
 
   async #forgetFrom(end: number): Promise<void> {
     await this.#dropSnapshots(offset => offset > end)
-    if (this.epochs.truncateFromEnd(end)) await this.#saveEpochs()
+    if (this.epochs.truncateFromEnd(end)) await this.#epochsFile.save()
     this.#producers = await loadProducers(this.#host, {
       folder: this.folder,
       segments: this.#segments,
@@ -710,11 +781,6 @@ export class Log {
     this.#waiting = []
     this.#tail?.clear()
   }
-}
-
-/** What waits to be compacted must not wait longer in the active segment, which never is. */
-function segmentSpanMs({ cleanupCompact, segmentMs, maxCompactionLagMs }: LogConfig): number {
-  return cleanupCompact ? Math.min(segmentMs, maxCompactionLagMs) : segmentMs
 }
 
 function diskFull(folder: string): KafkaError {
