@@ -21,19 +21,16 @@ import type { CleanerConfig } from '../config/cleaner-config.ts'
 import type { LogConfig } from '../config/log-config.ts'
 import type { ScrubberConfig } from '../config/scrubber-config.ts'
 import type { Io } from '../io/io.ts'
-import { type CleanableLog, Cleaner } from '../log/cleaner.ts'
 import { folderName, forgetMissingName } from '../log/file-names.ts'
-import type { Log } from '../log/log.ts'
 import { type LogDirectory, type LogFolder, SwapUnknownError } from '../log/log-directory.ts'
-import { Scrubber } from '../log/scrubber.ts'
 import { KafkaError } from '../protocol/errors.ts'
 import { Gate } from './gate.ts'
 import { IsrChanges } from './isr-changes.ts'
 import { type FutureReplica, type LogMove, LogMoves } from './log-moves.ts'
 import { Partition } from './partition.ts'
 import { SharedClock } from './shared-clock.ts'
+import { type Hosted, Upkeep, watermarksIn } from './upkeep.ts'
 
-const checkpointMs = 5000
 const concurrentTurns = 16
 const leadingPollMs = 10
 const removalPatienceMs = 10_000
@@ -75,12 +72,6 @@ export interface LogDir {
   readonly futures: readonly FutureReplica[]
 }
 
-interface Hosted {
-  readonly partition: Partition
-  readonly log: Log
-  readonly directory: LogDirectory
-}
-
 /** All replicas of this broker. */
 export class Replicas {
   readonly isrChanges: IsrChanges
@@ -115,13 +106,7 @@ export class Replicas {
   readonly #cancels: (() => void)[] = []
   readonly #followers = new Set<(partition: Partition) => void>()
   readonly #moves: LogMoves
-  /** A log that is being closed here and opened elsewhere: retention leaves it alone. */
-  #swapped: Log | undefined
-  /** Settles when no retention is going on. */
-  #retaining: Promise<void> = Promise.resolve()
-  #cleaner: Cleaner | undefined
-  /** One for each directory: their disks are different ones. */
-  #scrubbers: readonly Scrubber[] = []
+  #upkeep: Upkeep | undefined
   /** What all leaderships here are held as. */
   #member: Member | undefined
   #isAnnouncing = false
@@ -157,20 +142,14 @@ export class Replicas {
     this.#cancels.push(this.#membership.subscribe(() => this.#followAll()))
     this.#followAll()
     for (const [topicId] of this.#image.deletedTopics()) this.#follow(topicId)
-    this.#every(checkpointMs, () => this.#checkpoint())
-    this.#every(this.#options.retentionCheckMs, () => {
-      this.#retaining = this.#enforceRetention()
-      return this.#retaining
+    const { directories, retentionCheckMs } = this.#options
+    this.#upkeep = new Upkeep(this.#io, {
+      directories,
+      retentionCheckMs,
+      cleaner: () => this.#options.cleaner(),
+      scrubber: () => this.#options.scrubber(),
+      all: () => this.#all(),
     })
-    this.#cleaner = new Cleaner(
-      this.#io,
-      () => this.#options.cleaner(),
-      () => this.#cleanable(),
-    )
-    const scrubberConfig = () => this.#options.scrubber()
-    this.#scrubbers = this.#options.directories.map(
-      directory => new Scrubber(this.#io, scrubberConfig, () => this.#logsIn(directory)),
-    )
     await Promise.all(this.#turns.values())
   }
 
@@ -285,28 +264,14 @@ export class Replicas {
   async close(): Promise<void> {
     this.#isClosed = true
     for (const cancel of this.#cancels) cancel()
+    this.#upkeep?.end()
     for (const { partition } of this.#all()) partition.resign()
     this.#clock.close()
     await this.#moves.close()
-    await this.#cleaner?.close()
-    await Promise.all(this.#scrubbers.map(scrubber => scrubber.close()))
+    await this.#upkeep?.closed()
     await Promise.all(this.#turns.values())
     for (const directory of this.#options.directories) {
-      await directory.close(this.#watermarks(directory))
-    }
-  }
-
-  *#cleanable(): Iterable<CleanableLog> {
-    for (const { partition, log, directory } of this.#all()) {
-      if (partition.isOffline) continue
-      const { lastStableOffset } = partition
-      yield { log, lastStableOffset, noted: () => directory.compacted() }
-    }
-  }
-
-  *#logsIn(directory: LogDirectory): Iterable<Log> {
-    for (const { partition, log, directory: of } of this.#all()) {
-      if (of === directory && !partition.isOffline) yield log
+      await directory.close(watermarksIn(directory, this.#all()))
     }
   }
 
@@ -576,7 +541,7 @@ export class Replicas {
         const hosted = this.#hosted.get(topicId)?.[partition]
         const isHere = hosted?.log === move.log && !hosted.partition.isOffline && !this.#isClosed
         if (!isHere) return reject(new Error('the replica is not in use any more'))
-        this.#swapped = move.log
+        this.#upkeep!.swapped = move.log
         try {
           await this.#swap(hosted, move)
           resolve()
@@ -588,7 +553,7 @@ export class Replicas {
             throw error
           }
         } finally {
-          this.#swapped = undefined
+          this.#upkeep!.swapped = undefined
         }
         await this.#settle(topicId, partition)
       })
@@ -599,7 +564,7 @@ export class Replicas {
     const { topic, topicId, index } = partition
     const name = folderName(topic, index)
     await partition.leave()
-    await this.#retaining
+    await this.#upkeep?.retained()
     await directory.closeLog(log, partition.highWatermark)
     this.#unhost(topicId, index, directory)
     // Where it is opened again, if what follows fails.
@@ -686,56 +651,6 @@ export class Replicas {
     const { brokerId } = this.#membership
     for (const { log } of lost) {
       await removeSelf(this.#transactor, this.#image, brokerId, log.topicId, log.partition)
-    }
-  }
-
-  /** Again and again, `delayMs` after the end of the last time, until closed. */
-  #every(delayMs: number, work: () => Promise<void>): void {
-    let timer = this.#io.clock.timer(delayMs, run)
-    this.#cancels.push(() => timer.cancel())
-    const again = () => {
-      if (!this.#isClosed) timer = this.#io.clock.timer(delayMs, run)
-    }
-    function run(): void {
-      void work().finally(again)
-    }
-  }
-
-  async #checkpoint(): Promise<void> {
-    for (const directory of this.#options.directories) {
-      if (directory.offline !== undefined) continue
-      if (!this.#hasMoved(directory)) continue
-      await directory
-        .checkpoint(this.#watermarks(directory))
-        .catch(error => this.#io.report.error({ error }, 'could not write the checkpoint'))
-    }
-  }
-
-  #hasMoved(directory: LogDirectory): boolean {
-    for (const { partition, log, directory: of } of this.#all()) {
-      if (of === directory && log.checkpointedHighWatermark !== partition.highWatermark) return true
-    }
-    return false
-  }
-
-  #watermarks(directory: LogDirectory) {
-    return [...this.#all()]
-      .filter(hosted => hosted.directory === directory)
-      .map(({ partition: { topic, index, highWatermark } }) => ({
-        topic,
-        partition: index,
-        highWatermark,
-      }))
-  }
-
-  async #enforceRetention(): Promise<void> {
-    for (const { partition, log } of [...this.#all()]) {
-      if (this.#isClosed) return
-      if (partition.isOffline || log === this.#swapped) continue
-      if (this.#hosted.get(log.topicId)?.[log.partition]?.log !== log) continue
-      await log
-        .enforceRetention(partition.highWatermark, this.#io.clock.wallMs())
-        .catch(error => this.#io.report.error({ topic: log.topic, error }, 'retention failed'))
     }
   }
 }
