@@ -55,6 +55,8 @@ const leadershipPatienceMs = 5000
 export interface Parts {
   readonly config: LiveConfig
   readonly membership: Membership
+  readonly image: Image
+  readonly replicas: Replicas
   readonly server: Server
   readonly listeners: readonly BoundListener[]
   readonly ended: PromiseWithResolvers<Error | undefined>
@@ -165,7 +167,7 @@ async function start(
     await undoAll(undo)
     ended.resolve(undefined)
   }
-  return { config, membership, server, listeners, ended, stop }
+  return { config, membership, image, replicas, server, listeners, ended, stop }
 }
 
 /** Throws what the controller says of a topic that cannot be made. */

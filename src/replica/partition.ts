@@ -159,6 +159,11 @@ export class Partition implements LogListener {
     return this.#leader?.isUnderReplicated ?? false
   }
 
+  /** For those who look inside; undefined when this broker does not lead. */
+  get leadership(): LeaderState | undefined {
+    return this.#leader
+  }
+
   /** Of the leadership held here; −1 without. */
   get leaderEpoch(): number {
     return this.#leader?.leaderEpoch ?? -1

@@ -48,6 +48,11 @@ export class SimulatedDisk {
   syncMs = { min: 0.3, max: 5 }
   /** Answers a code (EIO, ENOSPC …) to make a call fail at its moment of effect. */
   fault: ((operation: DiskOperation, path: string) => string | undefined) | undefined
+  /**
+   * Told of every change: from which byte on a file is another, or −1 when a file or folder came,
+   * went or was renamed; '' stands for all of them.
+   */
+  onChange: ((path: string, position: number) => void) | undefined
   readonly #files: Files = crashingTree()
   readonly #random: Prng
   readonly #processes = new Set<ProcessDisk>()
@@ -75,6 +80,7 @@ export class SimulatedDisk {
   powerLoss(): void {
     for (const process of [...this.#processes]) this.detach(process)
     this.#files.root.crash(this.#random)
+    this.onChange?.('', -1)
     if (this.bootId !== undefined) this.bootId = this.#newBootId()
   }
 
@@ -88,14 +94,24 @@ export class SimulatedDisk {
     return this.#files.content(path, Number.POSITIVE_INFINITY)
   }
 
+  /** The same from a position on. */
+  contentFrom(path: string, position: number): Uint8Array {
+    const file = this.#files.file(path, false)
+    const bytes = new Uint8Array(Math.max(0, file.size - position))
+    file.read(bytes, position)
+    return bytes
+  }
+
   /** Flips the bits of `mask` in one byte, on the platter too. */
   flip(path: string, position: number, mask = 1): void {
     this.#files.file(path, false).corrupt(position, byte => byte ^ mask)
+    this.onChange?.(path, position)
   }
 
   /** Zeroes bytes, on the platter too. */
   zero(path: string, position: number, length: number): void {
     this.#files.file(path, false).corrupt(position, () => 0, length)
+    this.onChange?.(path, position)
   }
 
   /** Bytes in files. */
@@ -200,11 +216,18 @@ class ProcessDisk implements Disk {
   }
 
   rename(from: string, to: string): Promise<void> {
-    return this.call('rename', from, () => this.#files.rename(from, to))
+    return this.call('rename', from, () => {
+      this.#files.rename(from, to)
+      this.changed(from, -1)
+      this.changed(to, -1)
+    })
   }
 
   remove(path: string): Promise<void> {
-    return this.call('remove', path, () => this.#files.remove(path))
+    return this.call('remove', path, () => {
+      this.#files.remove(path)
+      this.changed(path, -1)
+    })
   }
 
   syncDirectory(path: string): Promise<void> {
@@ -216,6 +239,10 @@ class ProcessDisk implements Disk {
       const totalBytes = this.#disk.capacityBytes
       return { totalBytes, availableBytes: Math.max(0, totalBytes - this.#disk.usedBytes) }
     })
+  }
+
+  changed(path: string, position: number): void {
+    this.#disk.onChange?.(path, position)
   }
 
   /** Starts a call: `effect` at some later moment, unless a fault or a death comes first. */
@@ -263,7 +290,10 @@ class ProcessDisk implements Disk {
       growth > 0 && capacityBytes < 2 ** 40 ? capacityBytes - this.#disk.usedBytes : growth
     const fitting = bytes.length - Math.max(0, growth - Math.max(0, room))
     const length = torn ? this.#random.below(fitting + 1) : fitting
-    if (length > 0) file.write(bytes.subarray(0, length), at)
+    if (length > 0) {
+      file.write(bytes.subarray(0, length), at)
+      this.changed(path, at)
+    }
     if (fitting < bytes.length) throw new DiskError('ENOSPC', `cannot write ${path}: disk is full`)
   }
 }
@@ -297,7 +327,10 @@ class ProcessFile implements DiskFile {
   }
 
   truncate(size: number): Promise<void> {
-    return this.#call('truncate', () => this.#file.truncate(size))
+    return this.#call('truncate', () => {
+      this.#file.truncate(size)
+      this.#disk.changed(this.#path, size)
+    })
   }
 
   size(): Promise<number> {

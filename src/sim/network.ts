@@ -41,6 +41,8 @@ interface Port {
 export class SimulatedNetwork {
   /** Bounds of the time that bytes, ends and connects travel one way. */
   delayMs = { min: 0.05, max: 1 }
+  /** The same from one machine to another, by `from to`, where it differs. */
+  readonly delayOf = new Map<string, { min: number; max: number }>()
   /** How often a delivery is cut at a random byte. */
   splitChance = 0.1
   readonly #events: EventQueue
@@ -94,15 +96,29 @@ export class SimulatedNetwork {
     this.#cuts.add(`${from} ${to}`)
   }
 
+  /** Undoes one cut. */
+  join(from: string, to: string): void {
+    this.#cuts.delete(`${from} ${to}`)
+    for (const socket of this.#streams) socket.carry()
+  }
+
   /** Undoes all cuts. */
   heal(): void {
     this.#cuts.clear()
     for (const socket of this.#streams) socket.carry()
   }
 
-  /** Resets every connection that `host` has part in. */
-  reset(host: string): void {
-    for (const socket of this.#streams) if (socket.owner.host === host) socket.reset()
+  /** Resets every connection that `host` has part in, or those with one other machine. */
+  reset(host: string, other?: string): void {
+    for (const socket of this.#streams) {
+      if (socket.owner.host !== host) continue
+      if (other === undefined || socket.peerHost === other) socket.reset()
+    }
+  }
+
+  /** The most that a socket holds which its peer's machine did not take yet. */
+  get mostBufferedBytes(): number {
+    return [...this.#streams].reduce((most, { bufferedBytes }) => Math.max(most, bufferedBytes), 0)
   }
 
   /** Nothing passes from `from` to `to` now. */
@@ -111,8 +127,9 @@ export class SimulatedNetwork {
   }
 
   /** When something sent now arrives. */
-  arrivalMs(): number {
-    return this.#events.nowMs + this.#random.between(this.delayMs.min, this.delayMs.max)
+  arrivalMs(from: string, to: string): number {
+    const { min, max } = this.delayOf.get(`${from} ${to}`) ?? this.delayMs
+    return this.#events.nowMs + this.#random.between(min, max)
   }
 
   at(atMs: number, kind: string, run: () => void): void {
@@ -120,8 +137,8 @@ export class SimulatedNetwork {
   }
 
   /** Lets something arrive after one way of the network. */
-  later(kind: string, run: () => void): void {
-    this.at(this.arrivalMs(), kind, run)
+  later(kind: string, from: string, to: string, run: () => void): void {
+    this.at(this.arrivalMs(from, to), kind, run)
   }
 
   /** Lets something local happen in an event of its own. */
@@ -180,7 +197,7 @@ export class SimulatedNetwork {
         ),
       )
       const answer = (act: () => void) =>
-        this.later('connect answer', () => {
+        this.later('connect answer', target ?? owner.host, owner.host, () => {
           if (timeout.cancelled || this.#events.nowMs >= timeout.atMs) return
           timeout.cancelled = true
           owner.execution.deliver(act)
@@ -188,7 +205,7 @@ export class SimulatedNetwork {
       const refuse = (code: string) =>
         answer(() => reject(new NetworkError(code, `${what}: ${code}`)))
       if (target === undefined) return refuse('ENOTFOUND')
-      this.later('connect', () => {
+      this.later('connect', owner.host, target, () => {
         if (this.isCut(owner.host, target) || this.isCut(target, owner.host)) return
         const listening = this.#ports.get(`${target}:${port}`)
         if (listening === undefined) return refuse('ECONNREFUSED')
@@ -204,7 +221,9 @@ export class SimulatedNetwork {
     near.join(far)
     for (const socket of [near, far]) this.#streams.add(socket)
     if (owner.execution.alive) {
-      this.later('accept', () => owner.execution.deliver(() => far.attach(accept(far))))
+      this.later('accept', client.host, owner.host, () =>
+        owner.execution.deliver(() => far.attach(accept(far))),
+      )
     } else {
       far.abandon(true)
     }
@@ -294,6 +313,10 @@ class SimulatedSocket implements Socket {
     this.#readSoon()
   }
 
+  get peerHost(): string {
+    return this.#peer.owner.host
+  }
+
   get bufferedBytes(): number {
     return this.#buffered
   }
@@ -333,7 +356,7 @@ class SimulatedSocket implements Socket {
 
   /** The connection breaks on both sides. */
   reset(): void {
-    for (const side of [this, this.#peer]) this.#network.later('socket reset', () => side.#fail())
+    for (const side of [this, this.#peer]) side.#peer.#resetPeer()
   }
 
   /** The owner is dead; `noticed`: its machine lives and ends the connection for it. */
@@ -350,7 +373,7 @@ class SimulatedSocket implements Socket {
   /** The machine of the dead owner is up again and answers for it. */
   disown(): void {
     this.#network.forget(this)
-    this.#network.later('socket reset', () => this.#peer.#fail())
+    this.#resetPeer()
   }
 
   /** Lets the first thing on the way arrive when its time comes. */
@@ -369,13 +392,18 @@ class SimulatedSocket implements Socket {
     })
   }
 
+  #resetPeer(): void {
+    const [from, to] = [this.owner.host, this.peerHost]
+    this.#network.later('socket reset', from, to, () => this.#peer.#fail())
+  }
+
   get #ownerRuns(): boolean {
     const { alive, isPaused } = this.owner.execution
     return alive && !isPaused
   }
 
   get #isCut(): boolean {
-    return this.#network.isCut(this.owner.host, this.#peer.owner.host)
+    return this.#network.isCut(this.owner.host, this.peerHost)
   }
 
   /** Sends what the window lets through, then the end. */
@@ -402,7 +430,8 @@ class SimulatedSocket implements Socket {
   }
 
   #send(what: Cargo['what'], bytes: Uint8Array = nothing): void {
-    const atMs = Math.max(this.#network.arrivalMs(), this.#transit.at(-1)?.atMs ?? 0)
+    const arrivalMs = this.#network.arrivalMs(this.owner.host, this.peerHost)
+    const atMs = Math.max(arrivalMs, this.#transit.at(-1)?.atMs ?? 0)
     this.#transit.push({ what, bytes, atMs })
     this.#peer.#unread += bytes.length
     this.carry()
@@ -440,7 +469,7 @@ class SimulatedSocket implements Socket {
 
   #receive(bytes: Uint8Array): void {
     if (this.#closed) {
-      this.#network.later('socket reset', () => this.#peer.#fail())
+      this.#resetPeer()
       return
     }
     this.#incoming.push(bytes)
