@@ -110,7 +110,8 @@ export class EtcdConnection {
     const { credentials } = this.#options
     if (credentials === undefined) return { signal }
     this.#token ??= this.#authenticate(endpoint, timeoutMs)
-    return { signal, headers: { token: await this.#token } }
+    const token = await this.#token
+    return token === '' ? { signal } : { signal, headers: { token } }
   }
 
   /** The next calls ask another member, unless they do so already. */
@@ -133,6 +134,7 @@ export class EtcdConnection {
     return this.#closing.signal.aborted
   }
 
+  /** '' when etcd asks nobody for one. */
   async #authenticate(endpoint: EtcdEndpoint, timeoutMs: number): Promise<string> {
     const { user, password } = this.#options.credentials!
     try {

@@ -1,4 +1,4 @@
-import { test } from 'node:test'
+import { describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { etcdMissing, LiveEtcd } from '../../test/live-etcd.ts'
 import { EtcdStore } from './etcd.ts'
@@ -12,20 +12,23 @@ function storeOf({ endpoints }: LiveEtcd, options: { namespace?: string } = {}):
   return new EtcdStore(io, { endpoints, namespace: '', sessionTimeoutMs: 9000, ...options })
 }
 
-for (const { name, check } of storeBehaviours) {
-  test(`etcd: ${name}`, { skip }, async () => {
-    const etcd = await LiveEtcd.start()
-    const stores: EtcdStore[] = []
-    const another = () => {
-      const store = storeOf(etcd, { namespace: '/here' })
-      stores.push(store)
-      return store
-    }
-    try {
-      await check({ store: another(), another, sleep: ms => delay(ms) })
-    } finally {
-      for (const store of stores) await store.close()
-      await etcd.remove()
-    }
-  })
-}
+// Each has an etcd of its own, and most of the time waits.
+describe('etcd', { concurrency: 4 }, () => {
+  for (const { name, check } of storeBehaviours) {
+    test(name, { skip }, async () => {
+      const etcd = await LiveEtcd.start()
+      const stores: EtcdStore[] = []
+      const another = () => {
+        const store = storeOf(etcd, { namespace: '/here' })
+        stores.push(store)
+        return store
+      }
+      try {
+        await check({ store: another(), another, sleep: ms => delay(ms) })
+      } finally {
+        for (const store of stores) await store.close()
+        await etcd.remove()
+      }
+    })
+  }
+})

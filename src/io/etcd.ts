@@ -60,7 +60,7 @@ export class EtcdStore implements MetadataStore {
     this.#connection = new EtcdConnection(report, options)
     this.#keySpace = new KeySpace(options.namespace)
     this.#sessionTimeoutMs = options.sessionTimeoutMs
-    this.#callMs = Math.min(5000, Math.max(1000, options.sessionTimeoutMs / 3))
+    this.#callMs = Math.min(5000, Math.max(2000, options.sessionTimeoutMs / 3))
     this.#compaction = this.#armCompaction()
   }
 
@@ -164,6 +164,11 @@ export class EtcdStore implements MetadataStore {
     for (const watch of this.#watches) watch.close()
     this.#watches.clear()
     this.#connection.close()
+  }
+
+  /** `host:port` of the member that is asked next. */
+  get askedMember(): string {
+    return this.#connection.endpoint.address
   }
 
   /** Asks every member that is named; those that do not answer are left out. */
