@@ -247,14 +247,14 @@ describe('etcd', { concurrency: 4 }, () => {
 
   test('a watch of a member that fell silent breaks', { skip }, async t => {
     const etcd = await start(t)
-    const store = open(t, etcd, { sessionTimeoutMs: 1500 })
+    const store = open(t, etcd, { sessionTimeoutMs: 3000 })
     const seen = follow(store, 2n)
     await store.txn([], [put('a', '1')])
     await until(() => seen.keys.length === 1, 'the watch is open')
-    await delay(2000)
+    await delay(4000)
     assert.equal(seen.breaks, 0, 'a quiet watch is no dead one')
     etcd.members[0]!.pause()
-    await until(() => seen.breaks > 0, 'the watch breaks', 4000)
+    await until(() => seen.breaks > 0, 'the watch breaks', 10_000)
     etcd.members[0]!.resume()
     await store.txn([], [put('b', '1')]).catch(() => {})
     await until(() => seen.keys.includes('b'), 'the watch is open again')
