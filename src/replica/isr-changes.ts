@@ -25,6 +25,12 @@ export interface IsrChangesOptions {
   lagTimeMs(): number
 }
 
+/** What `IsrChanges` needs of a partition. */
+type Proposer = Pick<Partition, 'topic' | 'topicId' | 'index' | 'onIsrOutcome'>
+
+/** Of which it looks for members that lag. */
+type Watched = Pick<Partition, 'hasFollowers' | 'checkLag'>
+
 /** The driver of all leaderships of this broker, as far as their ISR goes. */
 export class IsrChanges implements LeaderDriver {
   /** Members that left, since the start. */
@@ -36,7 +42,7 @@ export class IsrChanges implements LeaderDriver {
   readonly #io: Io
   readonly #options: IsrChangesOptions
   /** Led here, with followers. */
-  readonly #watched = new Set<Partition>()
+  readonly #watched = new Set<Watched>()
   #timer: Timer | undefined
   #isClosed = false
 
@@ -56,14 +62,14 @@ export class IsrChanges implements LeaderDriver {
   }
 
   /** To be called when the partition began or ceased to lead, or its state changed. */
-  follow(partition: Partition): void {
+  follow(partition: Watched): void {
     if (partition.hasFollowers && !this.#isClosed) this.#watched.add(partition)
     else this.#watched.delete(partition)
     if (this.#watched.size === 0) this.#stopTimer()
     else if (this.#timer === undefined) this.#setTimer()
   }
 
-  propose(partition: Partition, proposal: IsrProposal): void {
+  propose(partition: Proposer, proposal: IsrProposal): void {
     if (this.#isClosed) return
     void this.#send(partition, proposal).catch(error => {
       // Without a definite answer the proposal stays pending: its members go on to count.
@@ -81,7 +87,7 @@ export class IsrChanges implements LeaderDriver {
     this.#stopTimer()
   }
 
-  async #send(partition: Partition, proposal: IsrProposal): Promise<void> {
+  async #send(partition: Proposer, proposal: IsrProposal): Promise<void> {
     const { transactor, image } = this.#options
     const { from, isr } = proposal
     const key = keys.partition(partition.topicId, partition.index)
