@@ -21,6 +21,7 @@ import { changedOverrides } from './config-ops.ts'
 import type { Image, Topic } from './image.ts'
 import { codecs, keys } from './keys.ts'
 import type { Member, PartitionState } from './partition-state.ts'
+import { type PlacedBroker, placeReplicas } from './placement.ts'
 import {
   assignmentsOf,
   checkAssignments,
@@ -28,7 +29,6 @@ import {
   collisionKey,
   maxPartitions,
   maxTopicPartitions,
-  placeReplicas,
 } from './topic-rules.ts'
 
 /** One transaction, without the controller's own compares and its `controller-seq`. */
@@ -104,6 +104,7 @@ export function deleteTopic(image: Image, ref: TopicRef, given: Given): Plan<Del
   const ops: Op[] = [
     { delete: { key: keys.byName(name) } },
     { delete: { prefix: keys.topic(topicId) } },
+    { delete: { prefix: keys.reassignments(topicId) } },
     { delete: { key: keys.configs('topic', name) } },
     { put: keys.deleted(topicId), value },
   ]
@@ -131,7 +132,9 @@ export function createPartitions(
     )
   }
   checkCapacity(image, request.count, added)
-  const replicationFactor = topic.partitions[0]!.replicas.length
+  // One that moves has the replicas it leaves, too.
+  const move = image.reassignment(topic.topicId, 0)?.value
+  const replicationFactor = (move?.target ?? topic.partitions[0]!.replicas).length
   const { assignments } = request
   if (assignments !== undefined && assignments.length !== added) {
     throw new KafkaError(
@@ -141,8 +144,8 @@ export function createPartitions(
   }
   const replicas =
     assignments === undefined
-      ? placeReplicas(usableBrokers(image), added, replicationFactor, given.random, before)
-      : checkAssignments(assignments, isRegistered(image), replicationFactor)
+      ? placed(image, added, replicationFactor, given.random, before)
+      : checkAssignments(assignments, isKnown(image), replicationFactor)
   const minIsr = given.rules.minInsyncReplicas(image.configs('topic', request.name))
   const partitions = replicas.map(ids => newPartition(image, ids, minIsr))
   const info = image.topicInfo(topic.topicId)!.value
@@ -198,7 +201,7 @@ function checkNewName(image: Image, name: string): void {
 function newTopicReplicas(image: Image, topic: NewTopic, given: Given): number[][] {
   const assignments = assignmentsOf(topic)
   if (assignments !== undefined) {
-    return checkAssignments(assignments, isRegistered(image))
+    return checkAssignments(assignments, isKnown(image))
   }
   const { rules } = given
   const count = topic.partitionCount === -1 ? rules.defaultPartitions : topic.partitionCount
@@ -209,7 +212,7 @@ function newTopicReplicas(image: Image, topic: NewTopic, given: Given): number[]
     throw new KafkaError('INVALID_REPLICATION_FACTOR', `replication factor ${factor}`)
   }
   checkCapacity(image, count, count)
-  return placeReplicas(usableBrokers(image), count, factor, given.random)
+  return placed(image, count, factor, given.random)
 }
 
 function checkCapacity(image: Image, inTopic: number, added: number): void {
@@ -303,14 +306,35 @@ function knownTopic(image: Image, name: string): Topic {
   return topic
 }
 
-function usableBrokers(image: Image): number[] {
-  return [...image.brokers()]
-    .map(({ brokerId }) => brokerId)
-    .filter(id => image.usable(id) !== undefined)
-    .sort((a, b) => a - b)
+/**
+ * Where new replicas go: to brokers that can have them now. Those that are away for a time make up
+ * the number (a topic can be made while a broker restarts), but never lead at first.
+ */
+function placed(
+  image: Image,
+  count: number,
+  factor: number,
+  random: number,
+  firstIndex = 0,
+): number[][] {
+  const usable: PlacedBroker[] = [...image.brokers()].filter(
+    ({ brokerId }) => image.usable(brokerId) !== undefined,
+  )
+  const others = [...image.knownBrokers()].filter(id => image.usable(id) === undefined)
+  const missing = factor - usable.length
+  if (missing <= 0 || usable.length === 0 || missing > others.length) {
+    return placeReplicas(usable, count, factor, random, firstIndex)
+  }
+  return placeReplicas(usable, count, usable.length, random, firstIndex).map((replicas, i) => [
+    ...replicas,
+    ...Array.from({ length: missing }, (_, j) => others[(i + j) % others.length]!),
+  ])
 }
 
-const isRegistered = (image: Image) => (brokerId: number) => image.broker(brokerId) !== undefined
+const isKnown = (image: Image) => {
+  const known = new Set(image.knownBrokers())
+  return (brokerId: number) => known.has(brokerId)
+}
 
 function isSameMap(a: ReadonlyMap<string, string>, b: ReadonlyMap<string, string>): boolean {
   return a.size === b.size && [...a].every(([key, value]) => b.get(key) === value)

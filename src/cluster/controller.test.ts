@@ -299,3 +299,41 @@ test('when the controller dies another takes over, fences it, and elects from th
     assert.deepEqual(errorsOf(await create(second, topic('u'))), [undefined])
     second.abandon()
   }))
+
+test('a topic can be made while a broker of the cluster is away; it has its place and no part', () =>
+  simulated().run(async world => {
+    const first = await new ClusterNode(world, { brokerId: 1 }).start()
+    const second = await new ClusterNode(world, { brokerId: 2 }).start()
+    await second.stop()
+    await world.sleep(100)
+    const wanted = topic('t', { partitionCount: 2, replicationFactor: 2 })
+    assert.deepEqual(errorsOf(await create(first, wanted)), [undefined])
+    const self = [1, first.membership.brokerEpoch]
+    for (const { leader, replicas, isr } of first.image.topicByName('t')!.partitions) {
+      assert.deepEqual(replicas, [1, 2])
+      assert.deepEqual([leader, isr], [self, [self]])
+    }
+    const more = topic('u', { replicationFactor: 3 })
+    assert.deepEqual(errorsOf(await create(first, more)), ['INVALID_REPLICATION_FACTOR'])
+    await first.stop()
+  }))
+
+test('replicas are spread over racks', () =>
+  simulated().run(async world => {
+    const nodes: ClusterNode[] = []
+    for (const [brokerId, rack] of [
+      [1, 'a'],
+      [2, 'a'],
+      [3, 'b'],
+      [4, 'b'],
+    ] as const) {
+      nodes.push(await new ClusterNode(world, { brokerId, rack }).start())
+    }
+    await world.sleep(100)
+    const [first] = nodes
+    await create(first!, topic('t', { partitionCount: 8, replicationFactor: 2 }))
+    for (const { replicas } of first!.image.topicByName('t')!.partitions) {
+      assert.equal(replicas.filter(id => id <= 2).length, 1, String(replicas))
+    }
+    for (const node of nodes) node.abandon()
+  }))

@@ -1,4 +1,4 @@
-/** What a topic may be called, and where its replicas go. Pure. */
+/** What a topic may be called, and where a client may want its replicas. Pure. */
 import { KafkaError } from '../protocol/errors.ts'
 import type { NewTopic } from './admin.ts'
 
@@ -28,31 +28,6 @@ export function checkTopicName(name: string): void {
 /** Two names with one key would share the names of their metrics: `a.b` and `a_b`. */
 export function collisionKey(name: string): string {
   return name.replaceAll('.', '_')
-}
-
-/** Brokers by partition, preferred leader first; the sets rotate so that load spreads evenly. */
-export function placeReplicas(
-  brokers: readonly number[],
-  partitionCount: number,
-  replicationFactor: number,
-  random: number,
-  firstIndex = 0,
-): number[][] {
-  const n = brokers.length
-  if (replicationFactor > n) {
-    throw new KafkaError(
-      'INVALID_REPLICATION_FACTOR',
-      `replication factor ${replicationFactor} is larger than the ${n} available brokers`,
-    )
-  }
-  return Array.from({ length: partitionCount }, (_, i) => {
-    const leader = (random + firstIndex + i) % n
-    // Each round over the brokers pairs a leader with other followers, so that they share its load.
-    const shift = Math.floor((firstIndex + i) / n)
-    return Array.from({ length: replicationFactor }, (_, j) =>
-      j === 0 ? brokers[leader]! : brokers[(leader + 1 + ((shift + j - 1) % (n - 1))) % n]!,
-    )
-  })
 }
 
 /** Replicas by partition as the client wants them. Throws INVALID_REPLICA_ASSIGNMENT. */
