@@ -136,7 +136,6 @@ test('a proposal stays pending until its outcome is certain, and there is one at
   const { propose: first } = leader.onFollowerEnd(two, 4, 10, 0)
   assert.deepEqual(idsOf(first?.isr), [1, 2])
   assert.equal(leader.onFollowerEnd(three, 4, 10, 0).propose, undefined)
-  assert.equal(leader.onLagCheck(1_000_000).propose, undefined)
   assert.equal(leader.pending, first)
   leader.onOwnEnd(20, 1_000_000)
   assert.equal(leader.highWatermark, 10, 'however long it takes, the proposed member counts')
@@ -147,6 +146,12 @@ test('a proposal stays pending until its outcome is certain, and there is one at
   assert.deepEqual(idsOf(second?.isr), [1, 3])
   assert.deepEqual(leader.onRefused(first!, 1_000_000), {}, 'a late word about the first')
   assert.equal(leader.pending, second)
+
+  const lagging = leading(stateAt([self, two]))
+  lagging.onOwnEnd(10, 0)
+  const { propose: third } = lagging.onFollowerEnd(three, 4, 10, 0)
+  assert.equal(lagging.onLagCheck(1_000_000).propose, undefined)
+  assert.equal(lagging.pending, third)
 })
 
 test('a later state resolves a proposal, an earlier one changes nothing', () => {
@@ -180,7 +185,7 @@ test('a follower joins when it holds what is replicated and what this epoch bega
 })
 
 test('a follower joins only by a fetch of this epoch, with a registration that is usable', () => {
-  const leader = leading(stateAt([self]), { usable: [two] })
+  const leader = leading(stateAt([self]), { usable: [two, four] })
   leader.onOwnEnd(10, 0)
   assert.equal(leader.onFollowerEnd(two, 3, 10, 0).propose, undefined, 'I3')
   assert.equal(leader.onFollowerEnd([2, 19n], 4, 10, 0).propose, undefined, 'I4')
