@@ -18,6 +18,8 @@ const probeTopic = 'probe'
 const startDeadlineMs = 120_000
 /** So long a fault that leaves a partition without writes is looked at before it is healed. */
 const patienceMs = 45_000
+/** A single replica comes back with its broker alone. */
+const patienceAloneMs = 3_000
 const healDeadlineMs = 90_000
 const finishDeadlineMs = 150_000
 const progressMs = 5_000
@@ -29,9 +31,11 @@ export interface CampaignOptions {
   readonly rate: number
   readonly clients: readonly ClientName[]
   readonly faults: readonly Fault[]
+  /** Ends after so many rounds, if the time is not over before; the order is that of the list. */
+  readonly rounds?: number | undefined
   readonly say: (what: string) => void
   /** A client gives a send up after so long; without it ten minutes. */
-  readonly patienceMs?: number
+  readonly patienceMs?: number | undefined
 }
 
 export interface FaultRow {
@@ -130,15 +134,19 @@ export class Campaign {
   }
 
   async #rounds(): Promise<void> {
-    const { faults, seconds } = this.#options
+    const { faults, seconds, rounds } = this.#options
     const endMs = performance.now() + seconds * 1000
-    while (faults.length > 0) {
-      for (const fault of shuffled(faults, this.#random)) {
+    for (
+      let round = 0;
+      faults.length > 0 && round < (rounds ?? Number.POSITIVE_INFINITY);
+      round++
+    ) {
+      for (const fault of rounds === undefined ? shuffled(faults, this.#random) : faults) {
         if (performance.now() >= endMs) return
         await this.#suffer(fault)
       }
     }
-    await delay(Math.max(0, endMs - performance.now()))
+    if (faults.length === 0) await delay(seconds * 1000)
   }
 
   async #suffer(fault: Fault): Promise<void> {
@@ -155,7 +163,8 @@ export class Campaign {
     const struckAt = Date.now()
     const startedAt = performance.now()
     const { observer } = this
-    const isBack = await this.#until(patienceMs, () => observer.isWritableSince(struckAt))
+    const longest = this.#options.replication > 1 ? patienceMs : patienceAloneMs
+    const isBack = await this.#until(longest, () => observer.isWritableSince(struckAt))
     const trouble = isBack ? '' : `, ${observer.notWritableSince(struckAt)} not writable`
     await delay(Math.max(0, fault.holdMs - (performance.now() - startedAt)))
     this.#doing = `${fault.kind}, healing`

@@ -19,6 +19,7 @@ export class BrokerDisk {
     this.#ballast = join(directory, 'ballast')
     const words = ['-t', 'tmpfs', '-o', `size=${bytes}`, 'ottla-cluster', directory]
     this.isMounted = spawnSync('mount', words).status === 0
+    process.on('exit', this.#unmount)
   }
 
   /** Takes all that is free. */
@@ -43,7 +44,12 @@ export class BrokerDisk {
   }
 
   remove(): void {
-    if (this.isMounted) spawnSync('umount', ['--lazy', this.directory])
+    this.#unmount()
     rmSync(this.directory, { recursive: true, force: true })
+  }
+
+  readonly #unmount = (): void => {
+    process.off('exit', this.#unmount)
+    if (this.isMounted) spawnSync('umount', ['--lazy', this.directory])
   }
 }

@@ -158,6 +158,24 @@ async function fillDisk(context: FaultContext): Promise<Inflicted | undefined> {
   }
 }
 
+/** Each broker in turn, by a SIGTERM; it comes back as `bin`, where that is given. */
+export function rollingFaults(bin?: string): readonly Fault[] {
+  return [0, 1, 2].map(index => ({
+    kind: bin === undefined ? 'rolling restart' : 'rolling upgrade',
+    holdMs: 0,
+    goalMs: moveGoalMs,
+    async inflict({ system }) {
+      const node = system.brokers[index]
+      if (node === undefined) return undefined
+      const tookMs = await node.server.stop()
+      const [program = '', , ...words] = node.server.command
+      if (bin !== undefined) node.server.command = [program, bin, ...words]
+      node.server.spawn()
+      return { what: `broker ${node.id}, stopped in ${tookMs.toFixed(0)} ms`, heal() {} }
+    },
+  }))
+}
+
 async function restart(context: FaultContext): Promise<Inflicted | undefined> {
   const leader = someLeader(context)
   if (leader === undefined) return undefined

@@ -20,24 +20,42 @@
  *   --clients A,B    of java, librdkafka, ottla; the first two by default
  *   --loopback       no namespaces: all on loopback, with proxies between them
  *   --set KEY=VALUE  a setting of the brokers
+ *   --bin FILE       the program of the brokers, for an installed package; the sources by default
  *   --json FILE      what was found, for programs
- *   --keep           leaves logs and data where they are
+ *   --keep           leaves the logs where they are
+ *
+ * Instead of faults by chance:
+ *
+ *   --rolling        SIGTERM to each broker in turn, twice, under our client and Java's, with their
+ *                    default patience: no send fails
+ *   --upgrade COMMIT brokers of that commit's package, replaced in turn by those of HEAD's
+ *   --failover-partitions N   how long until so many partitions are writable when a broker was killed
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Prng } from '../../src/sim/random.ts'
-import { Campaign, type CampaignResult } from './campaign.ts'
+import { Campaign, type CampaignOptions, type CampaignResult } from './campaign.ts'
 import { type ClientName, setUp } from './clients.ts'
-import { kafkaFaults, ottlaFaults } from './faults.ts'
+import { measureFailover } from './failover.ts'
+import { type Fault, kafkaFaults, ottlaFaults, rollingFaults } from './faults.ts'
 import { startKafka } from './kafka.ts'
+import { Loopback } from './loopback.ts'
 import { canMakeNamespaces, enterNamespace, isInNamespace, Namespaces } from './namespaces.ts'
 import { startOttla } from './ottla.ts'
+import { commitOf, install, knowsSharedStore } from './packages.ts'
 import { isGood, linesOf } from './report.ts'
+import type { System, SystemOptions } from './system.ts'
+
+type Label = 'ottla' | 'kafka'
 
 /** Of a leader that waits for a follower it cannot reach: shorter than the 30 s of both brokers. */
 const replicaLagMs = '8000'
+/** The default of our client and of Java's. */
+const usualPatienceMs = 120_000
+const rollingRounds = 2
+const rollingSeconds = 600
 
 const { values } = parseArgs({
   options: {
@@ -48,57 +66,152 @@ const { values } = parseArgs({
     faults: { type: 'string' },
     replication: { type: 'string', default: '3' },
     rate: { type: 'string', default: '200' },
-    clients: { type: 'string', default: 'java,librdkafka' },
+    clients: { type: 'string' },
     loopback: { type: 'boolean', default: false },
     set: { type: 'string', multiple: true, default: [] },
+    bin: { type: 'string' },
     json: { type: 'string' },
     keep: { type: 'boolean', default: false },
+    rolling: { type: 'boolean', default: false },
+    upgrade: { type: 'string' },
+    'failover-partitions': { type: 'string' },
   },
 })
 const seed = Number(values.seed)
 const replication = Number(values.replication)
-const clients = values.clients.split(',') as ClientName[]
+const isRolling = values.rolling || values.upgrade !== undefined
+const clients = (values.clients ?? (isRolling ? 'java,ottla' : 'java,librdkafka')).split(
+  ',',
+) as ClientName[]
+const startedAt = performance.now()
 
-async function runOne(label: 'ottla' | 'kafka'): Promise<CampaignResult> {
+function say(what: string): void {
+  const seconds = ((performance.now() - startedAt) / 1000).toFixed(0)
+  console.log(`  ${seconds.padStart(4)} s  ${what}`)
+}
+
+/** Runs `work` with three brokers and takes them away; their logs stay when it answers false. */
+async function withSystem(
+  label: Label,
+  bin: string | undefined,
+  work: (system: System) => Promise<boolean>,
+): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), `ottla-cluster-${label}-`))
-  const net = new Namespaces()
-  const startedAt = performance.now()
-  const say = (what: string) => {
-    const seconds = ((performance.now() - startedAt) / 1000).toFixed(0)
-    console.log(`  ${seconds.padStart(4)} s  ${what}`)
-  }
+  const net = isInNamespace() ? new Namespaces() : new Loopback()
   const settings = Object.fromEntries([
     ['replica.lag.time.max.ms', replicaLagMs],
     ...values.set.map(text => [text.split('=', 1)[0], text.slice(text.indexOf('=') + 1)]),
   ])
-  const start = label === 'ottla' ? startOttla : startKafka
-  const system = await start({ directory, net, brokers: 3, replication, settings })
-  const all = label === 'ottla' ? ottlaFaults : kafkaFaults
-  const { faults: wanted } = values
-  const faults = wanted === undefined ? all : all.filter(({ kind }) => kind.includes(wanted))
-  const campaign = new Campaign(system, new Prng(seed, label), {
-    seconds: Number(values.minutes) * 60,
-    replication,
-    rate: Number(values.rate),
-    clients,
-    faults,
-    say,
+  const options: SystemOptions = { directory, net, brokers: 3, replication, settings }
+  const system = await (label === 'ottla' ? startOttla(options, bin) : startKafka(options))
+  let isFine = false
+  try {
+    isFine = await work(system)
+  } finally {
+    const keeps = values.keep || !isFine
+    await system.remove()
+    await net.close()
+    if (keeps) console.log(`  logs: ${directory}`)
+    else rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+async function campaign(
+  label: Label,
+  options: Pick<CampaignOptions, 'faults' | 'rounds' | 'patienceMs' | 'seconds'>,
+  bin = values.bin,
+): Promise<CampaignResult> {
+  const { promise, resolve } = Promise.withResolvers<CampaignResult>()
+  await withSystem(label, bin, async system => {
+    const rate = Number(values.rate)
+    const all = { ...options, replication, rate, clients, say }
+    const result = await new Campaign(system, new Prng(seed, label), all).run()
+    for (const line of linesOf(result)) console.log(line)
+    resolve(result)
+    return isGood(result)
   })
-  const result = await campaign.run()
-  for (const line of linesOf(result)) console.log(line)
-  await system.remove()
-  await net.close()
-  if (values.keep || !isGood(result)) console.log(`  logs: ${directory}`)
-  else rmSync(directory, { recursive: true, force: true })
-  return result
+  return await promise
+}
+
+function byChance(label: Label): Promise<CampaignResult> {
+  const all = label === 'ottla' ? ottlaFaults : kafkaFaults
+  const { faults: wanted, minutes } = values
+  const faults: readonly Fault[] =
+    wanted === undefined ? all : all.filter(({ kind }) => kind.includes(wanted))
+  return campaign(label, { faults, seconds: Number(minutes) * 60 })
+}
+
+function rolling(label: Label): Promise<CampaignResult> {
+  return campaign(label, {
+    faults: rollingFaults(),
+    rounds: rollingRounds,
+    patienceMs: usualPatienceMs,
+    seconds: rollingSeconds,
+  })
+}
+
+/** Undefined: there is nothing to upgrade from. */
+async function upgrade(from: string): Promise<CampaignResult | undefined> {
+  const [old, young] = [commitOf(from), commitOf('HEAD')]
+  if (old === undefined || young === undefined || !knowsSharedStore(old)) {
+    console.log(`cluster: no upgrade from ${from}: there is no such commit that knows clusters`)
+    return undefined
+  }
+  const directory = mkdtempSync(join(tmpdir(), 'ottla-upgrade-'))
+  try {
+    say(`packs ${old.slice(0, 12)} and ${young.slice(0, 12)}`)
+    const bins = [old, young].map(commit => install(commit, join(directory, commit)))
+    return await campaign(
+      'ottla',
+      {
+        faults: rollingFaults(bins[1]),
+        rounds: 1,
+        patienceMs: usualPatienceMs,
+        seconds: rollingSeconds,
+      },
+      bins[0],
+    )
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+async function failover(label: Label, partitions: number): Promise<void> {
+  await withSystem(label, values.bin, async system => {
+    const rows = await measureFailover(system, partitions, say)
+    console.log(`${label}: ${partitions} partitions, replication factor 3`)
+    for (const { calmMs, writableMs, inSyncMs } of rows) {
+      const [calm, writable, whole] = [calmMs, writableMs, inSyncMs].map(ms => ms.toFixed(0))
+      console.log(
+        `  a write to all ${calm} ms; after kill -9 ${writable} ms; all in sync ${whole} ms`,
+      )
+    }
+    return true
+  })
 }
 
 async function main(): Promise<number> {
-  console.log(`cluster: ${values.minutes} minutes, --seed ${seed}`)
+  process.setMaxListeners(0) // one for each process
+  // Whoever was started or mounted is taken away when the process exits.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1))
+  console.log(`cluster: --seed ${seed}`)
+  const labels: Label[] = values['only-kafka']
+    ? ['kafka']
+    : values.kafka
+      ? ['ottla', 'kafka']
+      : ['ottla']
+  if (values['failover-partitions'] !== undefined) {
+    for (const label of labels) await failover(label, Number(values['failover-partitions']))
+    return 0
+  }
   setUp(clients)
   const results: CampaignResult[] = []
-  if (!values['only-kafka']) results.push(await runOne('ottla'))
-  if (values.kafka || values['only-kafka']) results.push(await runOne('kafka'))
+  if (values.upgrade !== undefined) results.push(...[(await upgrade(values.upgrade)) ?? []].flat())
+  else {
+    for (const label of labels) {
+      results.push(await (values.rolling ? rolling(label) : byChance(label)))
+    }
+  }
   if (values.json !== undefined) writeFileSync(values.json, JSON.stringify(results, undefined, 2))
   const bad = results.filter(result => !isGood(result)).length
   console.log(`cluster: ${results.length - bad} passed, ${bad} failed, --seed ${seed}`)

@@ -22,6 +22,7 @@ export interface System {
   readonly etcdPlaces: readonly Place[]
   /** A broker whose disk is full gives up; it has to be started again. */
   readonly endsWithFullDisk: boolean
+  /** Ends all processes, and takes their data away. */
   remove(): Promise<void>
 }
 
