@@ -167,9 +167,25 @@ function accessError(endpoint: EtcdEndpoint, error: ConnectError): StoreAccessEr
   )
 }
 
-function failureText({ address }: EtcdEndpoint, error: ConnectError): string {
-  return `${address}: ${error.rawMessage || 'no reason given'}`
+function failureText({ address }: EtcdEndpoint, { rawMessage }: ConnectError): string {
+  // OpenSSL's lines hold the reason between numbers and file names.
+  const reason = /error:[0-9A-F]+:[^:]*:[^:]*:([^:]+)/.exec(rawMessage)?.[1] ?? rawMessage
+  const hint = hints.find(([pattern]) => pattern.test(reason))
+  return `${address}: ${reason || 'no reason given'}${hint === undefined ? '' : ` (${hint[1]})`}`
 }
+
+const hints: readonly (readonly [RegExp, string])[] = [
+  [
+    /protocol error|stream closed|before secure|wrong version number|closed$/i,
+    'is it etcd, and does it speak TLS there? then say etcds://, else etcd://',
+  ],
+  [
+    /first certificate|self.signed|issuer certificate/i,
+    'metadata.store.ssl.ca.file says who vouches for it',
+  ],
+  [/alert .*certificate/i, 'it wants another one: metadata.store.ssl.certificate.file'],
+  [/key values mismatch/i, 'the files of certificate and key do not belong together'],
+]
 
 /** What a failure says of the request; texts are those of etcd 3.4 to 3.6. */
 function verdictOf({ code, rawMessage }: ConnectError): Verdict {

@@ -1,13 +1,13 @@
 /**
- * One member of etcd, as one HTTP/2 connection that is made when it is needed.
+ * One member of etcd, by one HTTP/2 connection.
  *
  * There are no pings: a default etcd closes the connection of a client that pings more often than
  * every 5 s. A dead member is noticed by the deadline of whatever was asked of it.
  */
-import type { SecureClientSessionOptions } from 'node:http2'
 import { type Client, Code, ConnectError, createClient } from '@connectrpc/connect'
-import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-node'
+import { createGrpcTransport } from '@connectrpc/connect-node'
 import { Auth, Cluster, KV, Lease, Maintenance, Watch } from './etcd-pb.ts'
+import { EtcdSession } from './etcd-session.ts'
 
 /** An answer above this is refused: a page of 1,000 keys, or a revision of a watch, is far below. */
 const maxAnswerBytes = 64 * 1024 * 1024
@@ -30,20 +30,19 @@ export class EtcdEndpoint {
   readonly cluster: Client<typeof Cluster>
   readonly maintenance: Client<typeof Maintenance>
   readonly auth: Client<typeof Auth>
-  readonly #sessions: Http2SessionManager
+  readonly #session: EtcdSession
 
   constructor(address: string, tls: EtcdTls | undefined) {
     this.address = address
     const baseUrl = `${tls === undefined ? 'http' : 'https'}://${address}`
-    const options: SecureClientSessionOptions | undefined = tls && {
-      ...(tls.ca !== undefined && { ca: tls.ca }),
-      ...(tls.certificate !== undefined && { cert: tls.certificate }),
-      ...(tls.key !== undefined && { key: tls.key }),
-    }
-    this.#sessions = new Http2SessionManager(baseUrl, {}, options)
+    this.#session = new EtcdSession(baseUrl, {
+      ...(tls?.ca !== undefined && { ca: tls.ca }),
+      ...(tls?.certificate !== undefined && { cert: tls.certificate }),
+      ...(tls?.key !== undefined && { key: tls.key }),
+    })
     const transport = createGrpcTransport({
       baseUrl,
-      sessionManager: this.#sessions,
+      sessionManager: this.#session,
       readMaxBytes: maxAnswerBytes,
     })
     this.kv = createClient(KV, transport)
@@ -54,18 +53,18 @@ export class EtcdEndpoint {
     this.auth = createClient(Auth, transport)
   }
 
-  /** Makes sure of a connection. Throws ConnectError: then nothing was asked of this member. */
+  /** Makes sure of a connection. Throws: then nothing was asked of this member. */
   async connect(timeoutMs: number): Promise<void> {
-    const timer = setTimeout(() => {
-      this.#sessions.abort(new ConnectError('no connection in time', Code.Unavailable))
-    }, timeoutMs)
-    const state = await this.#sessions.connect()
-    clearTimeout(timer)
-    if (state === 'error') throw ConnectError.from(this.#sessions.error(), Code.Unavailable)
+    const timer = setTimeout(() => this.abort('no connection in time'), timeoutMs)
+    try {
+      await this.#session.ready()
+    } finally {
+      clearTimeout(timer)
+    }
   }
 
   /** Ends the connection and all that goes on in it; the next call makes a new one. */
   abort(reason: string): void {
-    this.#sessions.abort(new ConnectError(reason, Code.Unavailable))
+    this.#session.abort(new ConnectError(reason, Code.Unavailable))
   }
 }

@@ -1,6 +1,9 @@
 /** What etcd does when members die, fall silent, forget, or ask who we are. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
@@ -271,6 +274,17 @@ describe('etcd', { concurrency: 4 }, () => {
     await assert.rejects(store.get(everything), /closed/)
   })
 
+  test('a server that is no etcd is told, whatever it answers', async t => {
+    const http = createServer((_, answer) => answer.end('hello')).listen(0, '127.0.0.1')
+    t.after(() => http.close())
+    await once(http, 'listening')
+    const { port } = http.address() as AddressInfo
+    const endpoints = [`127.0.0.1:${port}`]
+    for (const options of [{}, { tls: {} }]) {
+      await assert.rejects(open(t, { endpoints }, options).get(everything), /is it etcd/)
+    }
+  })
+
   test('what a member tells of itself is known', { skip }, async t => {
     const etcd = await start(t)
     const { versions, memberCount } = await open(t, etcd).version()
@@ -292,15 +306,20 @@ describe('etcd', { concurrency: 4 }, () => {
     const store = open(t, etcd, { tls })
     await store.txn([], [put('a', '1')])
     assert.equal((await store.get(everything)).entries.length, 1)
-    const refused = [
-      { ...tls, ca: read(stranger.ca) },
-      { ca, certificate: read(stranger.cert), key: read(stranger.key) },
-      { ca },
+    const refused: [EtcdOptions['tls'] | undefined, RegExp][] = [
+      [{ ...tls, ca: read(stranger.ca) }, /ssl\.ca\.file says who vouches/],
+      [{ ca, certificate: read(stranger.cert), key: read(stranger.key) }, /wants another one/],
+      [{ ...tls, key: read(stranger.key) }, /do not belong together/],
+      [{ ca }, /ssl\.certificate\.file/],
+      [undefined, /say etcds:/],
     ]
-    for (const other of refused) {
-      await assert.rejects(open(t, etcd, { tls: other }).get(everything), StoreUnavailableError)
+    for (const [other, message] of refused) {
+      const options = other === undefined ? {} : { tls: other }
+      await assert.rejects(open(t, etcd, options).get(everything), {
+        name: 'StoreUnavailableError',
+        message,
+      })
     }
-    await assert.rejects(open(t, etcd).get(everything), StoreUnavailableError)
   })
 
   test('a token that has ended is renewed; a wrong password is told', { skip }, async t => {
