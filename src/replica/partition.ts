@@ -400,6 +400,10 @@ export class Partition implements LogListener {
 
   /** The epoch is in the log's table by then. What older leaderships waited for has failed. */
   lead(known: KnownState, self: Member, driver: LeaderDriver): void {
+    this.resign()
+    // What they had seen reached may have been cut since.
+    this.#written = undefined
+    this.#replicated = undefined
     this.#isLeaving = false
     const epochStartOffset = this.#log.logEndOffset
     const highWatermark = this.#highWatermark

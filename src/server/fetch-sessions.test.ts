@@ -43,7 +43,7 @@ function request(
   return { sessionId, sessionEpoch, partitions, ...usual, ...more }
 }
 
-const quiet = { errorCode: 0, bytes: 0, highWatermark: 5, logStartOffset: 0 }
+const quiet = { errorCode: 0, hasAdvice: false, bytes: 0, highWatermark: 5, logStartOffset: 0 }
 
 function indexes({ partitions }: FetchContext): number[] {
   return partitions.map(({ index }) => index)
@@ -89,6 +89,17 @@ test('only partitions with news are told in a session', () => {
   assert.equal(told(5, { ...quiet, highWatermark: 6, logStartOffset: 1, errorCode: 6 }), true)
   assert.equal(told(6, { ...quiet, highWatermark: 6, logStartOffset: 1 }), true)
   assert.equal(told(7, { ...quiet, highWatermark: 6, logStartOffset: 1 }), false)
+})
+
+test('where the logs part is told each time', () => {
+  const sessions = cache()
+  const { sessionId } = sessions.open(request(0, 0, [partition(0)]), 0)
+  for (const epoch of [1, 2]) {
+    const context = sessions.open(request(sessionId, epoch, []), 0)
+    assert.equal(context.tell(context.partitions[0]!, { ...quiet, hasAdvice: true }), true)
+  }
+  const after = sessions.open(request(sessionId, 3, []), 0)
+  assert.equal(after.tell(after.partitions[0]!, quiet), false)
 })
 
 test('a partition that gave records is served last the next time', () => {

@@ -43,6 +43,8 @@ export interface SessionRequest {
 /** What a partition is answered with, as far as sessions care. */
 export interface PartitionNews {
   readonly errorCode: number
+  /** Where the logs part, or another replica to read from: told each time. */
+  readonly hasAdvice: boolean
   readonly bytes: number
   readonly highWatermark: number
   readonly logStartOffset: number
@@ -69,6 +71,7 @@ export class FetchContext {
     if (news.bytes > 0) this.#session.moveToEnd(partition)
     const isNews =
       news.errorCode !== 0 ||
+      news.hasAdvice ||
       news.bytes > 0 ||
       news.highWatermark !== partition.highWatermark ||
       news.logStartOffset !== partition.logStartOffset

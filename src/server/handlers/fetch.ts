@@ -220,6 +220,7 @@ async function answer(
     const { errorCode, highWatermark, logStartOffset = -1 } = data
     const news = {
       errorCode,
+      hasAdvice: data.divergingEpoch !== undefined,
       bytes,
       highWatermark: Number(highWatermark),
       logStartOffset: Number(logStartOffset),
