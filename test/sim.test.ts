@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { runClusterSeed } from '../src/sim/cluster-scenario.ts'
 import { runSeed } from '../src/sim/scenario.ts'
 
 /** Seeds that once failed; `npm run sim` finds new ones. */
@@ -17,5 +18,15 @@ test('the same seed gives the same run', async () => {
     assert.ok(acknowledged > 0 && commits > 0, 'a run in which nothing succeeds shows nothing')
     const again = await runSeed(seed)
     assert.deepEqual([again.fingerprint, again.attempted], [fingerprint, attempted])
+  }
+})
+
+test('the same seed gives the same run of a cluster', async () => {
+  for (const seed of [1, 11]) {
+    const { fingerprint, events, acknowledged, breaches } = await runClusterSeed(seed)
+    assert.deepEqual(breaches, [])
+    assert.ok(acknowledged > 0, 'a run in which nothing succeeds shows nothing')
+    const again = await runClusterSeed(seed)
+    assert.deepEqual([again.fingerprint, again.events], [fingerprint, events])
   }
 })

@@ -1,14 +1,20 @@
-/** `npm run sim`: --seed N, --seeds A..B, or --seconds S of fresh seeds. Exit code 1 when one fails. */
+/**
+ * `npm run sim`: --seed N, --seeds A..B, or --seconds S of fresh seeds; `--kind single` (one broker) or
+ * `--kind cluster`. Exit code 1 when one fails.
+ */
 import { parseArgs } from 'node:util'
+import { type ClusterOutcome, runClusterSeed } from './cluster-scenario.ts'
 import { type Outcome, runSeed } from './scenario.ts'
 
-const usage = 'npm run sim -- --seed N | --seeds A..B | --seconds S'
+const usage = 'npm run sim -- --seed N | --seeds A..B | --seconds S [--kind cluster | single]'
+const shownBreaches = 20
 
 const { values } = parseArgs({
   options: {
     seed: { type: 'string' },
     seeds: { type: 'string' },
     seconds: { type: 'string' },
+    kind: { type: 'string', default: 'single' },
     help: { type: 'boolean', short: 'h' },
   },
 })
@@ -34,25 +40,51 @@ function line(outcome: Outcome): string {
   )
 }
 
-async function run(): Promise<boolean> {
-  let passed = 0
-  for (const seed of seedsAsked()) {
-    try {
+function clusterLine(outcome: ClusterOutcome): string {
+  const { seed, brokers, setting, acknowledged, attempted, seen, virtualMs, fingerprint } = outcome
+  const faults = [...outcome.faults].map(([name, count]) => `${name} ${count}`).join(', ')
+  return (
+    `seed ${seed}  cluster of ${brokers}, ${setting}  ${acknowledged}/${attempted} acknowledged` +
+    `  ${seen} shown  ${(virtualMs / 1000).toFixed(1)} s  ${outcome.events} events  ${fingerprint}` +
+    `  [${faults}]`
+  )
+}
+
+/** Whether all promises were kept. */
+async function passes(seed: number): Promise<boolean> {
+  const isCluster = values.kind === 'cluster'
+  const again = `npm run sim -- --seed ${seed} --kind ${values.kind}`
+  try {
+    let breaches: readonly string[]
+    if (isCluster) {
+      const outcome = await runClusterSeed(seed)
+      console.log(clusterLine(outcome))
+      for (const note of outcome.notes) console.error(note)
+      breaches = outcome.breaches
+    } else {
       const outcome = await runSeed(seed)
       console.log(line(outcome))
-      if (outcome.breaches.length > 0) {
-        for (const breach of outcome.breaches.slice(0, 20)) console.error(`  ${breach}`)
-        console.error(`  ${outcome.breaches.length} breaches. Again: npm run sim -- --seed ${seed}`)
-        return false
-      }
-      passed++
-    } catch (error) {
-      console.error(error)
-      console.error(`  the run failed. Again: npm run sim -- --seed ${seed}`)
-      return false
+      breaches = outcome.breaches
     }
+    for (const breach of breaches.slice(0, shownBreaches)) console.error(`  ${breach}`)
+    if (breaches.length > 0) console.error(`  ${breaches.length} breaches. Again: ${again}`)
+    return breaches.length === 0
+  } catch (error) {
+    console.error(error)
+    console.error(`  the run failed. Again: ${again}`)
+    return false
   }
-  console.log(`${passed} seeds, every promise kept`)
+}
+
+async function run(): Promise<boolean> {
+  const startMs = Date.now()
+  let passed = 0
+  for (const seed of seedsAsked()) {
+    if (!(await passes(seed))) return false
+    passed++
+  }
+  const perSecond = (passed / (Date.now() - startMs)) * 1000
+  console.log(`${passed} seeds, every promise kept; ${perSecond.toFixed(2)} seeds a second`)
   return passed > 0
 }
 

@@ -1,0 +1,305 @@
+/**
+ * Several brokers on machines of their own around one metadata store, clients that know them all, and
+ * every fault of `cluster-faults.ts`; the invariants are checked after each event. Everything follows
+ * from the seed. A run ends with healing, and then all must be well within a minute (20 Liveness).
+ */
+import { Cluster } from '../client/cluster.ts'
+import { createTopics } from '../client/topics.ts'
+import { buildBatch } from '../protocol/records/build.ts'
+import { BrokerMachine, brokerPort } from './broker-machine.ts'
+import { type Attempt, check, type Seen } from './checker.ts'
+import { type FaultScene, faultPeriods } from './cluster-faults.ts'
+import { InvariantError, Invariants } from './invariants.ts'
+import { LossBudget } from './loss-budget.ts'
+import { Prng } from './random.ts'
+import {
+  consumeUntilStopped,
+  nameOf,
+  type PartitionName,
+  produceUntilStopped,
+  readAll,
+  type Workload,
+} from './workload.ts'
+import { World } from './world.ts'
+
+/** What a run came to. */
+export interface ClusterOutcome {
+  readonly seed: number
+  readonly brokers: number
+  /** As `RF 3, min ISR 2, sync`. */
+  readonly setting: string
+  /** How often each fault was there. */
+  readonly faults: ReadonlyMap<string, number>
+  readonly acknowledged: number
+  readonly attempted: number
+  readonly seen: number
+  readonly virtualMs: number
+  readonly events: number
+  readonly fingerprint: string
+  /** Broken promises, one sentence each; empty when all held. */
+  readonly breaches: readonly string[]
+  /** What happened before a breach. */
+  readonly notes: readonly string[]
+}
+
+interface Setting {
+  readonly brokers: number
+  readonly replicationFactor: number
+  readonly minIsr: number
+  readonly flush: 'os' | 'interval' | 'sync'
+  readonly sessionTimeoutMs: number
+  readonly lagTimeMs: number
+  readonly topics: number
+  readonly partitions: number
+  readonly faultsMs: number
+}
+
+const livenessMs = 60_000
+const pollMs = 100
+
+/** Runs one seed to its end. Throws when the run itself fails (deadlock, assertion, refusal). */
+export async function runClusterSeed(seed: number): Promise<ClusterOutcome> {
+  const world = new World(seed)
+  const chance = new Prng(seed, 'cluster')
+  const setting = drawSetting(chance)
+  const run = new ClusterRun(world, seed, chance, setting)
+  const breaches: string[] = []
+  try {
+    breaches.push(...(await world.run(() => run.play())))
+  } catch (error) {
+    if (!(error instanceof InvariantError)) {
+      throw new Error(`${run.notes.join('\n')}\nthe run failed`, { cause: error })
+    }
+    breaches.push(error.message)
+  }
+  return { ...run.outcome(), breaches, notes: breaches.length > 0 ? run.notes : [] }
+}
+
+function drawSetting(chance: Prng): Setting {
+  const replicationFactor = 1
+  return {
+    brokers: 3 + Math.max(0, chance.below(6) - 3),
+    replicationFactor,
+    minIsr: Math.min(replicationFactor, 1 + chance.below(2)),
+    flush: (['os', 'interval', 'sync'] as const)[chance.below(3)]!,
+    sessionTimeoutMs: Math.round(chance.between(2_000, 4_000)),
+    lagTimeMs: Math.round(chance.between(1_000, 4_000)),
+    topics: 1 + chance.below(2),
+    partitions: 1 + chance.below(2),
+    faultsMs: chance.between(5_000, 25_000),
+  }
+}
+
+function propertiesOf(setting: Setting): Record<string, string> {
+  return {
+    'broker.session.timeout.ms': String(setting.sessionTimeoutMs),
+    'replica.lag.time.max.ms': String(setting.lagTimeMs),
+    'min.insync.replicas': String(setting.minIsr),
+    'default.replication.factor': String(setting.replicationFactor),
+    'log.segment.bytes': '1048576',
+    ...(setting.flush === 'sync' && { 'log.flush.interval.messages': '1' }),
+    ...(setting.flush === 'interval' && { 'log.flush.interval.ms': '300' }),
+  }
+}
+
+class ClusterRun {
+  readonly #world: World
+  readonly #seed: number
+  readonly #chance: Prng
+  readonly #setting: Setting
+  readonly #machines: readonly BrokerMachine[]
+  readonly #invariants: Invariants
+  readonly #workload: Workload
+  readonly #partitions: PartitionName[] = []
+  #faults: ReadonlyMap<string, number> = new Map()
+  #fault: { readonly error: unknown } | undefined
+
+  constructor(world: World, seed: number, chance: Prng, setting: Setting) {
+    this.#world = world
+    this.#seed = seed
+    this.#chance = chance
+    this.#setting = setting
+    const onFault = (error: unknown) => {
+      this.#fault ??= { error }
+    }
+    this.#machines = Array.from(
+      { length: setting.brokers },
+      (_, index) => new BrokerMachine(world, index + 1, propertiesOf(setting), onFault),
+    )
+    this.#invariants = new Invariants(world, this.#machines)
+    this.#workload = {
+      partitions: this.#partitions,
+      isCompacted: false,
+      isReplicated: true,
+      attempts: [],
+      seen: [],
+      stopping: false,
+      onShown: ({ partition, offset, value }) => this.#invariants.onShown(partition, offset, value),
+      onAcknowledged: ([first, ...others]) =>
+        this.#invariants.onAcknowledged(first!.partition, first!.offset, 1 + others.length),
+    }
+    world.afterEvent = hosts => {
+      if (this.#fault !== undefined) throw this.#fault.error
+      this.#invariants.check(hosts)
+    }
+  }
+
+  get notes(): string[] {
+    return this.#invariants.notes
+  }
+
+  outcome(): Omit<ClusterOutcome, 'breaches' | 'notes'> {
+    const { brokers, replicationFactor, minIsr, flush } = this.#setting
+    const { attempts, seen } = this.#workload
+    return {
+      seed: this.#seed,
+      brokers,
+      setting: `RF ${replicationFactor}, min ISR ${minIsr}, ${flush}`,
+      faults: this.#faults,
+      acknowledged: attempts.filter(({ outcome }) => outcome === 'ok').length,
+      attempted: attempts.length,
+      seen: seen.length,
+      virtualMs: Math.round(this.#world.nowMs),
+      events: this.#world.eventCount,
+      fingerprint: this.#world.fingerprint,
+    }
+  }
+
+  /** All of it; answers what was broken. */
+  async play(): Promise<string[]> {
+    for (const machine of this.#machines) machine.start()
+    await this.#until('all brokers serve', () => this.#machines.every(({ parts }) => parts))
+    await this.#makeTopics()
+    const clientHosts = ['consumer']
+    const clients = [this.#consume()]
+    for (let producer = 0; producer < 2 + this.#chance.below(3); producer++) {
+      clientHosts.push(`producer${producer}`)
+      clients.push(this.#produce(producer))
+    }
+    const scene: FaultScene = {
+      world: this.#world,
+      machines: this.#machines,
+      clients: clientHosts,
+      chance: new Prng(this.#seed, 'faults'),
+      invariants: this.#invariants,
+      losses: new LossBudget(this.#invariants),
+      isSynced: this.#setting.flush === 'sync',
+    }
+    this.#faults = await faultPeriods(scene, this.#world.nowMs + this.#setting.faultsMs)
+    await this.#healed()
+    this.#workload.stopping = true
+    await Promise.all(clients)
+    await this.#writeEverywhere()
+    const final = await this.#readEverything()
+    await this.#until('all replicas are equal', () => this.#areEqual())
+    this.#invariants.checkBounds()
+    const promises = { keptAcknowledged: true, stableOffsets: true }
+    return check(this.#workload.attempts, this.#workload.seen, final, promises)
+  }
+
+  #client(name: string): Cluster {
+    const bootstrap = this.#machines.map(({ host }) => ({ host, port: brokerPort }))
+    const timeoutMs = 2_000 + this.#chance.below(6_000)
+    return new Cluster(this.#world.io(name), { bootstrap, clientId: name, timeoutMs })
+  }
+
+  async #makeTopics(): Promise<void> {
+    const { topics, partitions, replicationFactor } = this.#setting
+    const cluster = this.#client('admin')
+    const names = Array.from({ length: topics }, (_, index) => `topic${index}`)
+    const created = await createTopics(
+      cluster,
+      names.map(name => ({ name, partitions, replicationFactor })),
+    )
+    cluster.close()
+    for (const { error } of created) if (error !== undefined) throw error
+    for (const topic of names) {
+      for (let partition = 0; partition < partitions; partition++) {
+        this.#partitions.push({ topic, partition })
+      }
+    }
+  }
+
+  async #produce(producer: number): Promise<void> {
+    const name = `producer${producer}`
+    const cluster = this.#client(name)
+    const own = new Prng(this.#seed, name)
+    await produceUntilStopped(this.#world.io(name), cluster, own, this.#workload, producer)
+    cluster.close()
+  }
+
+  async #consume(): Promise<void> {
+    const cluster = this.#client('consumer')
+    await consumeUntilStopped(cluster, new Prng(this.#seed, 'consumer'), this.#workload)
+    cluster.close()
+  }
+
+  /** 20: leaders are there and every ISR is full. */
+  async #healed(): Promise<void> {
+    await this.#until('every partition has a leader and a full ISR', () =>
+      [...this.#invariants.truths()].every(
+        ({ state }) => state.leader !== null && state.isr.length === state.replicas.length,
+      ),
+    )
+  }
+
+  /** 20: new writes are acknowledged. */
+  async #writeEverywhere(): Promise<void> {
+    const cluster = this.#client('last')
+    const isWritten = this.#partitions.map(async where => {
+      const partition = nameOf(where)
+      const value = `last/${partition}`
+      const records = buildBatch({}, [{ key: value, value, timestamp: 0 }])
+      for (;;) {
+        const [result] = await cluster.produce([{ ...where, records: records.slice() }], {
+          acks: -1,
+        })
+        if (result === undefined || result instanceof Error) continue
+        const attempt: Attempt = {
+          producer: -1,
+          idempotent: false,
+          partition,
+          value,
+          sequence: 0,
+          outcome: 'ok',
+          offset: result.baseOffset,
+        }
+        this.#workload.attempts.push(attempt)
+        return
+      }
+    })
+    let isOver = false
+    void Promise.all(isWritten).then(() => {
+      isOver = true
+    })
+    await this.#until('new writes are acknowledged', () => isOver)
+    cluster.close()
+  }
+
+  async #readEverything(): Promise<Map<string, Seen[]>> {
+    const cluster = this.#client('reader')
+    const final = new Map<string, Seen[]>()
+    for (const where of this.#partitions) final.set(nameOf(where), await readAll(cluster, where))
+    cluster.close()
+    return final
+  }
+
+  /** Every replica holds every record, and none but those. */
+  #areEqual(): boolean {
+    return [...this.#invariants.truths()].every(truth =>
+      truth.state.replicas.every(id => {
+        const log = this.#invariants.diskLog(`broker${id}`, truth.name)
+        const isWhole = truth.missing(log, truth.highWatermark) === undefined
+        return isWhole && (log?.endOffset ?? 0) === truth.highWatermark
+      }),
+    )
+  }
+
+  async #until(what: string, isTrue: () => unknown): Promise<void> {
+    const deadlineMs = this.#world.nowMs + livenessMs
+    while (!isTrue()) {
+      if (this.#world.nowMs > deadlineMs) throw new InvariantError(`Liveness: not in time: ${what}`)
+      await this.#world.sleep(pollMs)
+    }
+  }
+}
