@@ -8,9 +8,9 @@ export class LeaderEpochsFile {
   readonly #disk: Disk
   readonly #path: string
   readonly #epochs: LeaderEpochs
-  #saving: Promise<void> | undefined
-  /** It says what the table said when that was last to be saved. */
-  isSaved = true
+  #saving: Promise<void> = Promise.resolve()
+  #wished = 0
+  #done = 0
 
   constructor(disk: Disk, folder: string, epochs: LeaderEpochs) {
     this.#disk = disk
@@ -18,19 +18,19 @@ export class LeaderEpochsFile {
     this.#epochs = epochs
   }
 
+  /** It says what the table said when that was last to be saved. */
+  get isSaved(): boolean {
+    return this.#done === this.#wished
+  }
+
   /** Resolves when the file says what the table says then. */
   save(): Promise<void> {
-    this.isSaved = false
-    const saved = (this.#saving ?? Promise.resolve()).then(async () => {
+    const wish = ++this.#wished
+    const saved = this.#saving.then(async () => {
       await this.#disk.replaceFile(this.#path, formatEpochs(this.#epochs.entries))
-      this.isSaved = true
+      this.#done = wish
     })
-    const saving = saved
-      .catch(() => {})
-      .then(() => {
-        if (this.#saving === saving) this.#saving = undefined
-      })
-    this.#saving = saving
+    this.#saving = saved.catch(() => {})
     return saved
   }
 }

@@ -90,7 +90,8 @@ export class Log {
   #group = nothing
   /** Called when the group under way is written, or failed. */
   #afterGroup: (() => void)[] | undefined
-  #fileOfEpochs: LeaderEpochsFile | undefined
+  /** Set while the file may not say what the table says. */
+  #unsavedEpochs: LeaderEpochsFile | undefined
   /** Set while the disk is full: when the next append is let through. */
   #fullUntilMs: number | undefined
   #closed: Error | undefined
@@ -290,11 +291,11 @@ export class Log {
 
   /** The table is on the disk before their batches, which no scan may see again after a sync. */
   async #learnEpochs(batches: readonly Batch[]): Promise<void> {
-    let isNew = !this.#epochsFile.isSaved
+    let isNew = this.#unsavedEpochs !== undefined
     for (const { partitionLeaderEpoch, baseOffset } of batches) {
       if (this.epochs.assign(partitionLeaderEpoch, baseOffset)) isNew = true
     }
-    if (isNew) await this.#orFail(() => this.#epochsFile.save())
+    if (isNew) await this.#orFail(() => this.#saveEpochs())
     this.refuseIfClosed()
   }
 
@@ -528,14 +529,15 @@ export class Log {
         this.#host.io.report.warn(fields, 'the damaged end of the log is cut; a copy is kept')
       }
       const isNew = this.epochs.assign(leaderEpoch, this.logEndOffset)
-      if (isNew || !this.#epochsFile.isSaved) await this.#epochsFile.save()
+      if (isNew || this.#unsavedEpochs !== undefined) await this.#saveEpochs()
     })
   }
 
-  /** Made when it is first asked for. */
-  get #epochsFile(): LeaderEpochsFile {
-    this.#fileOfEpochs ??= new LeaderEpochsFile(this.#host.io.disk, this.folder, this.epochs)
-    return this.#fileOfEpochs
+  async #saveEpochs(): Promise<void> {
+    this.#unsavedEpochs ??= new LeaderEpochsFile(this.#host.io.disk, this.folder, this.epochs)
+    const file = this.#unsavedEpochs
+    await file.save()
+    if (file.isSaved && this.#unsavedEpochs === file) this.#unsavedEpochs = undefined
   }
 
   /** Runs changes of files; a failure is the directory's, unless the disk is only full. */
@@ -626,7 +628,7 @@ export class Log {
     // A full disk may have kept it waiting, and what it stands for goes now.
     await this.#sync.writeSnapshot(this.#segments[0]!)
     await this.#dropSnapshots(offset => offset < start && offset !== this.#snapshots.at(-1))
-    if (this.epochs.truncateFromStart(this.logStartOffset)) await this.#epochsFile.save()
+    if (this.epochs.truncateFromStart(this.logStartOffset)) await this.#saveEpochs()
   }
 
   async #dropSnapshots(isUseless: (offset: number) => boolean): Promise<void> {
@@ -641,7 +643,7 @@ export class Log {
     await this.#cutting(async () => {
       if (offset < this.logEndOffset) await this.#cutFrom(offset)
       // Of an epoch in which nothing was written.
-      else if (this.epochs.truncateFromEnd(this.logEndOffset)) await this.#epochsFile.save()
+      else if (this.epochs.truncateFromEnd(this.logEndOffset)) await this.#saveEpochs()
     })
   }
 
@@ -710,7 +712,7 @@ export class Log {
     this.logStartOffset = offset
     await this.#movedEnd(offset)
     this.epochs.truncateFromEnd(0)
-    await this.#epochsFile.save()
+    await this.#saveEpochs()
   }
 
   async #movedEnd(end: number): Promise<void> {
@@ -725,7 +727,7 @@ export class Log {
 
   async #forgetFrom(end: number): Promise<void> {
     await this.#dropSnapshots(offset => offset > end)
-    if (this.epochs.truncateFromEnd(end)) await this.#epochsFile.save()
+    if (this.epochs.truncateFromEnd(end)) await this.#saveEpochs()
     this.#producers = await loadProducers(this.#host, {
       folder: this.folder,
       segments: this.#segments,
