@@ -122,6 +122,8 @@ async function start(
     cleaner: () => config.current.cleaner,
     scrubber: () => config.current.scrubber,
     lagTimeMs: () => config.current.replicaLagTimeMs,
+    peers,
+    fetcher: () => config.current.fetcher,
     onLastOffline: onFatal,
   })
   const rules = configRules(() => config.current)

@@ -9,6 +9,8 @@
 import { compressions } from '../protocol/records/batch.ts'
 import { brokerKeys } from './broker-keys.ts'
 import type { CleanerConfig } from './cleaner-config.ts'
+import { defaultText } from './cluster-defaults.ts'
+import type { FetcherConfig } from './fetcher-config.ts'
 import type { GroupConfig } from './group-config.ts'
 import { ConfigError, type ConfigKey, type ConfigValue, defaultOf, parseValue } from './key.ts'
 import { interBrokerListener, type Listener, parseAdvertised, parseListeners } from './listeners.ts'
@@ -35,6 +37,9 @@ export interface BrokerConfig {
   readonly minFreeBytes: number
   readonly sessionTimeoutMs: number
   readonly replicaLagTimeMs: number
+  /** replica.selector.class: consumers are sent to a replica in their rack (KIP-392). */
+  readonly rackAwareReads: boolean
+  readonly fetcher: FetcherConfig
   readonly autoCreateTopics: boolean
   readonly deleteTopics: boolean
   readonly numPartitions: number
@@ -144,6 +149,16 @@ export function brokerConfig(sources: ConfigSources): BrokerConfig {
     minFreeBytes: values.number('log.dir.min.free.bytes'),
     sessionTimeoutMs: values.number('broker.session.timeout.ms'),
     replicaLagTimeMs: values.number('replica.lag.time.max.ms'),
+    rackAwareReads: rackAwareReads(optionalText(values, 'replica.selector.class')),
+    fetcher: {
+      fetchers: values.number('num.replica.fetchers'),
+      waitMaxMs: values.number('replica.fetch.wait.max.ms'),
+      minBytes: values.number('replica.fetch.min.bytes'),
+      maxBytes: values.number('replica.fetch.max.bytes'),
+      responseMaxBytes: values.number('replica.fetch.response.max.bytes'),
+      backoffMs: values.number('replica.fetch.backoff.ms'),
+      timeoutMs: values.number('replica.socket.timeout.ms'),
+    },
     autoCreateTopics: values.boolean('auto.create.topics.enable'),
     deleteTopics: values.boolean('delete.topic.enable'),
     numPartitions: values.number('num.partitions'),

@@ -480,6 +480,22 @@ export class Partition implements LogListener {
     this.onLeadership(this)
   }
 
+  /** Of the leader that is followed: it holds as far as this log reaches, and never falls. */
+  onLeaderWatermark(highWatermark: number): void {
+    const reached = Math.min(highWatermark, this.#log.logEndOffset)
+    if (reached <= this.#highWatermark) return
+    this.#highWatermark = reached
+    this.#progress()
+  }
+
+  /** A follower's log ends earlier now, or begins elsewhere. */
+  onCut(): void {
+    const { logStartOffset, logEndOffset } = this.#log
+    this.#ownEnd = logEndOffset
+    this.#highWatermark = Math.max(logStartOffset, Math.min(this.#highWatermark, logEndOffset))
+    this.#progress()
+  }
+
   configure(config: LogConfig): void {
     this.#config = config
     this.#log.configure(config)

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { Peers } from '../client/peers.ts'
 import { removeSelfFrom } from '../cluster/reports.ts'
 import type { LogConfig } from '../config/log-config.ts'
 import { cleanerConfig } from '../log/fixture.ts'
@@ -9,6 +10,7 @@ import { buildBatch } from '../protocol/records/build.ts'
 import { recordsOf } from '../protocol/records/records.ts'
 import { ClusterNode } from '../sim/cluster-node.ts'
 import { simulated, type World } from '../sim/world.ts'
+import { fetcherConfig } from './fixture.ts'
 import { lastRun } from './last-run.ts'
 import type { Partition } from './partition.ts'
 import { Replicas } from './replicas.ts'
@@ -89,6 +91,8 @@ async function startBroker(world: World, paths = ['/data']): Promise<TestBroker>
     retentionCheckMs: 300_000,
     cleaner: () => cleanerConfig,
     scrubber: () => ({ maxBytesPerSecond: 1024 * 1024, intervalMs: 604_800_000 }),
+    peers: new Peers(io, { clientId: 'broker-1', addressOf: () => undefined }),
+    fetcher: () => fetcherConfig,
     lagTimeMs: () => 30_000,
     onLastOffline: error => void node.fatal.push(error),
   })

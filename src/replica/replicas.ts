@@ -10,6 +10,7 @@
  * the replicas; a folder found at start that nobody expects is set aside.
  */
 
+import type { Peers } from '../client/peers.ts'
 import { within } from '../cluster/deadline.ts'
 import type { Image, ImageChange, Topic } from '../cluster/image.ts'
 import type { ConfigScope } from '../cluster/keys.ts'
@@ -18,12 +19,15 @@ import { type Member, type PartitionState, sameMember } from '../cluster/partiti
 import { removeSelf, reportFoldersGone, reportLogEnds } from '../cluster/reports.ts'
 import type { Transactor } from '../cluster/transact.ts'
 import type { CleanerConfig } from '../config/cleaner-config.ts'
+import type { FetcherConfig } from '../config/fetcher-config.ts'
 import type { LogConfig } from '../config/log-config.ts'
 import type { ScrubberConfig } from '../config/scrubber-config.ts'
 import type { Io } from '../io/io.ts'
 import { folderName, forgetMissingName } from '../log/file-names.ts'
+import type { Log } from '../log/log.ts'
 import { type LogDirectory, type LogFolder, SwapUnknownError } from '../log/log-directory.ts'
 import { KafkaError } from '../protocol/errors.ts'
+import { Fetchers } from './fetchers.ts'
 import { Gate } from './gate.ts'
 import { IsrChanges } from './isr-changes.ts'
 import { type FutureReplica, type LogMove, LogMoves } from './log-moves.ts'
@@ -50,6 +54,10 @@ export interface ReplicasOptions {
   cleaner(): CleanerConfig
   /** As it is now. */
   scrubber(): ScrubberConfig
+  /** How other brokers are reached. */
+  readonly peers: Peers
+  /** As it is now. */
+  fetcher(): FetcherConfig
   /** replica.lag.time.max.ms, as it is now. */
   readonly lagTimeMs: () => number
   /** No log directory is left, and the partitions were left as far as that could be said. */
@@ -106,6 +114,7 @@ export class Replicas {
   readonly #cancels: (() => void)[] = []
   readonly #followers = new Set<(partition: Partition) => void>()
   readonly #moves: LogMoves
+  readonly #fetchers: Fetchers
   #upkeep: Upkeep | undefined
   /** What all leaderships here are held as. */
   #member: Member | undefined
@@ -129,6 +138,12 @@ export class Replicas {
     const { lagTimeMs } = options
     this.isrChanges = new IsrChanges(io, { image, transactor, brokerId, lagTimeMs })
     this.#moves = new LogMoves(io, move => this.#swapInTurn(move))
+    this.#fetchers = new Fetchers(io, {
+      peers: options.peers,
+      config: () => options.fetcher(),
+      // Self-fenced, it follows nobody.
+      self: () => (io.clock.monotonicMs() < membership.validUntilMs ? this.#self() : undefined),
+    })
   }
 
   /** Resolves when all that the image gives this broker is open. After the registration. */
@@ -139,7 +154,12 @@ export class Replicas {
     }
     this.#noteAbsent()
     this.#cancels.push(this.#image.subscribe(change => this.#onChange(change)))
-    this.#cancels.push(this.#membership.subscribe(() => this.#followAll()))
+    this.#cancels.push(
+      this.#membership.subscribe(() => {
+        this.#followAll()
+        this.#fetchers.wake()
+      }),
+    )
     this.#followAll()
     for (const [topicId] of this.#image.deletedTopics()) this.#follow(topicId)
     const { directories, retentionCheckMs } = this.#options
@@ -268,6 +288,7 @@ export class Replicas {
     for (const { partition } of this.#all()) partition.resign()
     this.#clock.close()
     await this.#moves.close()
+    await this.#fetchers.close()
     await this.#upkeep?.closed()
     await Promise.all(this.#turns.values())
     for (const directory of this.#options.directories) {
@@ -391,16 +412,32 @@ export class Replicas {
         if (isWanted) here.partition.update(this.#image.partition(topicId, index)!, self)
         else this.#hide(here.partition)
         this.isrChanges.follow(here.partition)
+        this.#followOnly(here.log, isWanted ? state : undefined)
       }
       const leads = isWanted && this.#isLeader(state!)
       const isToLead = leads && here?.partition.leaderEpoch !== state!.leaderEpoch
-      if (isWanted !== (here !== undefined) || isToLead) {
+      const isToFollow = here !== undefined && isWanted && this.#isToFollow(here, state!)
+      if (isWanted !== (here !== undefined) || isToLead || isToFollow) {
         this.#settleInTurn(topic?.name ?? here!.log.topic, topicId, index)
       }
     }
     if (this.#image.deletedTopic(topicId)?.value.waiting.includes(this.#membership.brokerId)) {
       void this.settled(topicId).then(() => this.#reportGone(topicId))
     }
+  }
+
+  /** Whom another leadership was followed in, is not followed from now on. */
+  #followOnly(log: Log, state: PartitionState | undefined): void {
+    if (this.#fetchers.epochOf(log) === -1) return
+    const isSame = state !== undefined && this.#fetchers.epochOf(log) === state.leaderEpoch
+    if (!isSame || state.leader === null) void this.#fetchers.unfollow(log)
+  }
+
+  /** Another broker leads, and it is not followed in this epoch yet. */
+  #isToFollow({ log, partition }: Hosted, { leader, leaderEpoch }: PartitionState): boolean {
+    if (leader === null || partition.isOffline || this.#self() === undefined) return false
+    const isOther = leader[0] !== this.#membership.brokerId
+    return isOther && this.#fetchers.epochOf(log) !== leaderEpoch
   }
 
   /** One turn that has not begun is enough: it will look at all that happened until then. */
@@ -464,14 +501,35 @@ export class Replicas {
       return
     }
     const hosted = here ?? (await this.#open(topic!, index))
+    await this.#lead(hosted)
+    await this.#followLeader(hosted)
+  }
+
+  async #lead(hosted: Hosted): Promise<void> {
+    const { topicId, index } = hosted.partition
     const state = this.#image.topicById(topicId)?.partitions[index]
     const self = this.#self()
     if (state === undefined || self === undefined || hosted.partition.isOffline) return
     if (!this.#isLeader(state) || hosted.partition.leaderEpoch === state.leaderEpoch) return
+    // What an earlier leader sent is written before this epoch begins.
+    await this.#fetchers.unfollow(hosted.log)
     await hosted.log.becomeLeader(state.leaderEpoch)
     const now = this.#image.partition(topicId, index)
     const isStill = now?.value.leaderEpoch === state.leaderEpoch && this.#isLeader(now.value)
     if (isStill && !this.#isClosed) hosted.partition.lead(now, self, this.isrChanges)
+  }
+
+  /** The log is kept as it is: what has to go, the new leader says. */
+  async #followLeader(hosted: Hosted): Promise<void> {
+    const { log, partition } = hosted
+    const stateNow = () => this.#image.topicById(log.topicId)?.partitions[log.partition]
+    const isToFollow = (state: PartitionState | undefined) =>
+      state !== undefined && this.#isReplica(state) && this.#isToFollow(hosted, state)
+    if (!isToFollow(stateNow())) return
+    await this.#fetchers.unfollow(log)
+    const state = stateNow()
+    if (this.#isClosed || !isToFollow(state)) return
+    this.#fetchers.follow(partition, log, state!.leader![0], state!.leaderEpoch)
   }
 
   async #open(topic: Topic, index: number): Promise<Hosted> {
@@ -519,6 +577,7 @@ export class Replicas {
 
   async #drop({ partition, log, directory }: Hosted, isReassigned: boolean): Promise<void> {
     const { topicId, topic, index } = partition
+    await this.#fetchers.unfollow(log)
     const isToDelete = isReassigned || this.#image.deletedTopic(topicId) !== undefined
     if (isToDelete) await directory.deleteLog(log)
     else await log.close()
@@ -563,6 +622,7 @@ export class Replicas {
   async #swap({ partition, log, directory }: Hosted, { to, copy }: LogMove): Promise<void> {
     const { topic, topicId, index } = partition
     const name = folderName(topic, index)
+    await this.#fetchers.unfollow(log)
     await partition.leave()
     await this.#upkeep?.retained()
     await directory.closeLog(log, partition.highWatermark)
@@ -634,7 +694,10 @@ export class Replicas {
   #onOffline(directory: LogDirectory, error: Error): void {
     this.#membership.noteLoss()
     const lost = [...this.#all()].filter(hosted => hosted.directory === directory)
-    for (const { partition } of lost) partition.onOffline(error)
+    for (const { partition, log } of lost) {
+      partition.onOffline(error)
+      void this.#fetchers.unfollow(log)
+    }
     const online = this.#options.directories.filter(({ offline }) => offline === undefined)
     const isLast = online.length === 0
     const { clock } = this.#io

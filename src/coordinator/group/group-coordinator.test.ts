@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { Peers } from '../../client/peers.ts'
 import type { GroupConfig } from '../../config/group-config.ts'
 import type { LogConfig } from '../../config/log-config.ts'
 import { cleanerConfig, config as defaults } from '../../log/fixture.ts'
 import { LogDirectory } from '../../log/log-directory.ts'
 import { buildBatch } from '../../protocol/records/build.ts'
+import { fetcherConfig } from '../../replica/fixture.ts'
 import { lastRun } from '../../replica/last-run.ts'
 import { Replicas } from '../../replica/replicas.ts'
 import { ClusterNode } from '../../sim/cluster-node.ts'
@@ -75,6 +77,8 @@ class Machine {
       retentionCheckMs: 300_000,
       cleaner: () => ({ ...cleanerConfig, backoffMs: 100 }),
       scrubber: () => ({ maxBytesPerSecond: 0, intervalMs: 0 }),
+      peers: new Peers(io, { clientId: 'broker-1', addressOf: () => undefined }),
+      fetcher: () => fetcherConfig,
       lagTimeMs: () => 30_000,
       onLastOffline: error => void node.fatal.push(error),
     })

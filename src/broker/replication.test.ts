@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Cluster } from '../client/cluster.ts'
+import { createTopics } from '../client/topics.ts'
+import { batches } from '../protocol/records/batch.ts'
+import { buildBatch } from '../protocol/records/build.ts'
+import { recordsOf } from '../protocol/records/records.ts'
+import { simulated, type World } from '../sim/world.ts'
+import { clientOf, hostOf, startBroker, startBrokers } from './cluster-fixture.ts'
+
+const topic = 'words'
+
+function batchOf(...values: string[]): Uint8Array {
+  return buildBatch(
+    {},
+    values.map(value => ({ timestamp: 1_767_225_600_000, value })),
+  )
+}
+
+async function create(cluster: Cluster, configs: Record<string, string> = {}): Promise<void> {
+  await createTopics(cluster, [
+    { name: topic, partitions: 1, replicationFactor: 3, configs: new Map(Object.entries(configs)) },
+  ])
+}
+
+/** Acknowledged by all; tried until it is. */
+async function produce(cluster: Cluster, ...values: string[]): Promise<void> {
+  const [result] = await cluster.produce([{ topic, partition: 0, records: batchOf(...values) }], {
+    acks: -1,
+  })
+  if (result instanceof Error) throw result
+}
+
+/** What lies in the first segment of a broker's replica. */
+async function valuesOn(world: World, brokerId: number): Promise<string[]> {
+  const path = `/data/${topic}-0/00000000000000000000.log`
+  const bytes = await world.io(hostOf(brokerId)).disk.readFile(path, 1e9)
+  return [...batches(bytes ?? new Uint8Array(0))].flatMap(batch =>
+    [...recordsOf(batch, 1e6)].map(({ value }) => Buffer.from(value!).toString()),
+  )
+}
+
+test('what acks=all acknowledged is on all three brokers', () =>
+  simulated().run(async world => {
+    const brokers = await startBrokers(world, 3)
+    const cluster = clientOf(world, [1])
+    await create(cluster)
+    for (let index = 0; index < 20; index++) await produce(cluster, `${index}`)
+    const expected = Array.from({ length: 20 }, (_, index) => `${index}`)
+    for (const id of [1, 2, 3])
+      assert.deepEqual(await valuesOn(world, id), expected, `broker ${id}`)
+    cluster.close()
+    for (const broker of brokers) await broker.close()
+  }))
+
+test('another replica leads where one was killed, with all of it, and the killed one catches up', () =>
+  simulated().run(async world => {
+    await startBrokers(world, 3, { 'broker.session.timeout.ms': '2000' })
+    const cluster = clientOf(world, [1, 2, 3])
+    await create(cluster, { 'min.insync.replicas': '2' })
+    await produce(cluster, 'a', 'b')
+    world.kill(hostOf(1))
+    await produce(cluster, 'c')
+    world.kill(hostOf(2))
+    await startBroker(world, 1)
+    await produce(cluster, 'd')
+    await startBroker(world, 2)
+    await world.sleep(5000)
+    for (const id of [1, 2, 3]) {
+      assert.deepEqual(await valuesOn(world, id), ['a', 'b', 'c', 'd'], `broker ${id}`)
+    }
+    cluster.close()
+  }))

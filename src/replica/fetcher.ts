@@ -1,0 +1,275 @@
+/**
+ * Copies from one leader: one connection, on which one Fetch is under way at a time.
+ *
+ * A request asks for every partition that has a position, and only its own answer is used, each part of
+ * it for the very object that asked. Then what came is written, all partitions at once, and the next
+ * request goes out when that is done: it names all of them again. A disk that is slow holds only its
+ * own partitions: after `writePatienceMs` the others are asked without them, and the leader waits less
+ * for news, so that they are not missed for long. What is being written counts against the bound of
+ * the next answer: no more than replica.fetch.response.max.bytes is in memory, but for a first batch
+ * that is larger.
+ */
+import { ConnectionError } from '../client/connection.ts'
+import type { Peers } from '../client/peers.ts'
+import type { Member } from '../cluster/partition-state.ts'
+import type { FetcherConfig } from '../config/fetcher-config.ts'
+import type { Io } from '../io/io.ts'
+import { errorName, KafkaError } from '../protocol/errors.ts'
+import { fetchRequest, fetchResponse } from '../protocol/messages/fetch.ts'
+import type { IncomingFields } from '../protocol/schema.ts'
+import { FetchSession, type SessionRequest } from './fetch-session.ts'
+import type { FetchPosition } from './follower-state.ts'
+import type { Following } from './following.ts'
+
+export interface FetcherOptions {
+  readonly peers: Peers
+  readonly leaderId: number
+  /** Names the connection, among those to the same leader. */
+  readonly lane: string
+  /** This broker at its registration; undefined while it has none that holds. */
+  self(): Member | undefined
+  /** As it is now. */
+  config(): FetcherConfig
+}
+
+/** What one Fetch was sent for. */
+type Asked = ReadonlyMap<Following, FetchPosition>
+type Response = IncomingFields<(typeof fetchResponse)['fields']>
+
+const writePatienceMs = 20
+const waitWhileWritingMs = 20
+
+/** Beside the records of an answer: the first batch, which may be larger, and what says what is what. */
+const frameRoomBytes = 128 * 1024 * 1024
+
+export class Fetcher {
+  readonly #io: Io
+  readonly #options: FetcherOptions
+  /** Who was served last comes last. */
+  readonly #followings = new Set<Following>()
+  readonly #session = new FetchSession<Following>()
+  #writingBytes = 0
+  #failures = 0
+  #running: Promise<void> | undefined
+  #wake: (() => void) | undefined
+  #isWoken = false
+  #isClosed = false
+
+  constructor(io: Io, options: FetcherOptions) {
+    this.#io = io
+    this.#options = options
+  }
+
+  get size(): number {
+    return this.#followings.size
+  }
+
+  add(following: Following): void {
+    this.#followings.add(following)
+    following.onReady = () => this.wake()
+    this.wake()
+    this.#running ??= this.#run()
+  }
+
+  /** Answers for it are not used any more. */
+  remove(following: Following): void {
+    this.#followings.delete(following)
+    this.wake()
+  }
+
+  /** Something may be possible that was not. */
+  wake(): void {
+    this.#isWoken = true
+    this.#wake?.()
+  }
+
+  /** The request under way is given up. Resolves when this asks for nothing any more. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    this.#options.peers.closeLane(this.#options.leaderId, this.#options.lane)
+    this.wake()
+    await this.#running
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#isClosed && this.#followings.size > 0) {
+      this.#isWoken = false
+      const self = this.#options.self()
+      const positions = this.#positions()
+      if (self === undefined) await this.#woken(this.#options.config().backoffMs)
+      else if (positions.size === 0 || this.#isFull) await this.#woken(this.#untilRetryMs())
+      else await this.#fetch(self, positions)
+    }
+    // In the same turn as the last look at the list: who comes later begins anew.
+    this.#running = undefined
+    if (!this.#isClosed) this.#options.peers.closeLane(this.#options.leaderId, this.#options.lane)
+  }
+
+  #positions(): Asked {
+    const positions = new Map<Following, FetchPosition>()
+    for (const following of this.#followings) {
+      const position = following.position()
+      if (position !== undefined) positions.set(following, position)
+    }
+    return positions
+  }
+
+  get #isFull(): boolean {
+    return this.#writingBytes > this.#options.config().responseMaxBytes / 2
+  }
+
+  #untilRetryMs(): number {
+    const nowMs = this.#io.clock.monotonicMs()
+    let atMs = nowMs + this.#options.config().backoffMs
+    for (const { retryAtMs } of this.#followings) atMs = Math.min(atMs, Math.max(nowMs, retryAtMs))
+    return atMs - nowMs
+  }
+
+  async #fetch(self: Member, positions: Asked): Promise<void> {
+    const request = this.#session.next(positions)
+    let response: Response
+    try {
+      response = await this.#exchange(self, request)
+    } catch (error) {
+      this.#session.restart()
+      await this.#failed(error as Error)
+      return
+    }
+    this.#failures = 0
+    this.#session.answered(response.sessionId)
+    // Paused or cut off for so long, this broker follows nobody: another is in its place.
+    if (this.#options.self() === undefined) return
+    await this.#take(positions, response)
+  }
+
+  /** Throws ConnectionError, and KafkaError when the whole request was refused. */
+  async #exchange(self: Member, request: SessionRequest<Following>): Promise<Response> {
+    const { peers, leaderId, lane } = this.#options
+    const config = this.#options.config()
+    const waitMs = this.#writingBytes > 0 ? waitWhileWritingMs : config.waitMaxMs
+    const [replicaId, brokerEpoch] = self
+    const body = {
+      replicaState: { replicaId, replicaEpoch: Number(brokerEpoch) },
+      maxWaitMs: Math.min(waitMs, config.waitMaxMs),
+      minBytes: config.minBytes,
+      maxBytes: config.responseMaxBytes - this.#writingBytes,
+      sessionId: request.sessionId,
+      sessionEpoch: request.sessionEpoch,
+      topics: topicsOf(request.asked, config.maxBytes),
+      forgottenTopicsData: byTopic(request.forgotten).map(([topicId, partitions]) => ({
+        topicId,
+        partitions: partitions.map(({ index }) => index),
+      })),
+    }
+    const deadlineMs = this.#io.clock.monotonicMs() + config.waitMaxMs + config.timeoutMs
+    const maxFrameBytes = config.responseMaxBytes + frameRoomBytes
+    const limits = { deadlineMs, maxFrameBytes }
+    const response = await peers.request(
+      leaderId,
+      lane,
+      fetchRequest,
+      fetchResponse,
+      version => (version < 15 ? tooOld(leaderId) : body),
+      limits,
+    )
+    if (response.errorCode !== 0) throw new KafkaError(errorName(response.errorCode))
+    return response
+  }
+
+  /** Hands each part of the answer to who asked for it, and waits until it is written. */
+  async #take(asked: Asked, response: Response): Promise<void> {
+    const byName = new Map(
+      [...asked].map(entry => [nameOf(entry[0].topicId, entry[0].index), entry]),
+    )
+    const writes: Promise<void>[] = []
+    let bytes = 0
+    for (const { topicId, partitions } of response.responses) {
+      for (const answer of partitions) {
+        const [following, position] = byName.get(nameOf(topicId, answer.partitionIndex)) ?? []
+        // What nobody asked for, or asked for twice, is not used.
+        if (following === undefined || position === undefined) continue
+        byName.delete(nameOf(topicId, answer.partitionIndex))
+        const size = answer.records?.length ?? 0
+        bytes += size
+        if (size > 0 && this.#followings.delete(following)) this.#followings.add(following)
+        writes.push(following.onAnswer(position, answer))
+      }
+    }
+    this.#writingBytes += bytes
+    const written = Promise.all(writes).finally(() => {
+      this.#writingBytes -= bytes
+      this.wake()
+    })
+    await this.#soon(written)
+  }
+
+  /** Resolves with `work`, or when it takes long. */
+  async #soon(work: Promise<unknown>): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const timer = this.#io.clock.timer(writePatienceMs, resolve)
+    await Promise.race([work, promise])
+    timer.cancel()
+  }
+
+  async #failed(error: Error): Promise<void> {
+    if (this.#isClosed) return
+    const { leaderId, lane } = this.#options
+    const isForgotten = error instanceof KafkaError && error.error.startsWith('FETCH_SESSION')
+    const isStale = error instanceof KafkaError && error.error === 'INVALID_FETCH_SESSION_EPOCH'
+    const isFirst = this.#failures++ === 0
+    if ((isForgotten || isStale) && isFirst) return // The next one names all.
+    if (isFirst && !(error instanceof ConnectionError && error.retriable)) {
+      this.#io.report.error({ leader: leaderId, lane, error }, 'cannot fetch from the leader')
+    }
+    await this.#woken(this.#options.config().backoffMs, false)
+  }
+
+  /** Resolves after `delayMs`; earlier when closed, or when woken, if that matters. */
+  async #woken(delayMs: number, isAnyReason = true): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const timer = this.#io.clock.timer(delayMs, resolve)
+    this.#wake = () => {
+      if (isAnyReason || this.#isClosed) resolve()
+    }
+    if (this.#isWoken) this.#wake()
+    await promise
+    this.#wake = undefined
+    timer.cancel()
+  }
+}
+
+function topicsOf(asked: Asked, partitionMaxBytes: number) {
+  return byTopic([...asked.keys()]).map(([topicId, followings]) => ({
+    topicId,
+    partitions: followings.map(following => {
+      const { leaderEpoch, fetchOffset, lastFetchedEpoch } = asked.get(following)!
+      return {
+        partition: following.index,
+        currentLeaderEpoch: leaderEpoch,
+        fetchOffset,
+        lastFetchedEpoch,
+        partitionMaxBytes,
+      }
+    }),
+  }))
+}
+
+function byTopic<P extends { readonly topicId: string }>(
+  partitions: readonly P[],
+): [string, P[]][] {
+  const topics = new Map<string, P[]>()
+  for (const partition of partitions) {
+    const others = topics.get(partition.topicId)
+    if (others === undefined) topics.set(partition.topicId, [partition])
+    else others.push(partition)
+  }
+  return [...topics]
+}
+
+function nameOf(topicId: string, index: number): string {
+  return `${topicId}/${index}`
+}
+
+function tooOld(leaderId: number): never {
+  throw new KafkaError('UNSUPPORTED_VERSION', `broker ${leaderId} has no Fetch with broker epochs`)
+}
