@@ -9,7 +9,6 @@
 import { compressions } from '../protocol/records/batch.ts'
 import { brokerKeys } from './broker-keys.ts'
 import type { CleanerConfig } from './cleaner-config.ts'
-import { defaultText } from './cluster-defaults.ts'
 import type { FetcherConfig } from './fetcher-config.ts'
 import type { GroupConfig } from './group-config.ts'
 import { ConfigError, type ConfigKey, type ConfigValue, defaultOf, parseValue } from './key.ts'
@@ -37,8 +36,6 @@ export interface BrokerConfig {
   readonly minFreeBytes: number
   readonly sessionTimeoutMs: number
   readonly replicaLagTimeMs: number
-  /** replica.selector.class: consumers are sent to a replica in their rack (KIP-392). */
-  readonly rackAwareReads: boolean
   readonly fetcher: FetcherConfig
   readonly autoCreateTopics: boolean
   readonly deleteTopics: boolean
@@ -149,7 +146,6 @@ export function brokerConfig(sources: ConfigSources): BrokerConfig {
     minFreeBytes: values.number('log.dir.min.free.bytes'),
     sessionTimeoutMs: values.number('broker.session.timeout.ms'),
     replicaLagTimeMs: values.number('replica.lag.time.max.ms'),
-    rackAwareReads: rackAwareReads(optionalText(values, 'replica.selector.class')),
     fetcher: {
       fetchers: values.number('num.replica.fetchers'),
       waitMaxMs: values.number('replica.fetch.wait.max.ms'),
