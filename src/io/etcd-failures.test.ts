@@ -285,6 +285,26 @@ describe('etcd', { concurrency: 4 }, () => {
     }
   })
 
+  test('another etcd, or one with less history, is not taken for the one that was', async t => {
+    const [first, second] = await Promise.all([start(t, { members: 3 }), start(t)])
+    const both = [first.endpoints[0]!, second.endpoints[0]!]
+    const store = open(t, { endpoints: both })
+    await store.txn([], [put('a', '1')])
+    await first.members[0]!.kill()
+    // The first call may end with the member that died.
+    await store.get(everything).catch(() => {})
+    await assert.rejects(store.get(everything), /not the etcd that it was/)
+
+    const other = open(t, second)
+    await other.txn([], [put('a', '1')])
+    await other.txn([], [put('a', '2')])
+    await second.members[0]!.kill()
+    rmSync(join(second.directory, 'm0'), { recursive: true })
+    await second.members[0]!.restart()
+    await other.get(everything).catch(() => {})
+    await assert.rejects(other.get(everything), /not the etcd that it was/)
+  })
+
   test('what a member tells of itself is known', { skip }, async t => {
     const etcd = await start(t)
     const { versions, memberCount } = await open(t, etcd).version()

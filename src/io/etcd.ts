@@ -8,7 +8,12 @@
  */
 import { type Call, EtcdConnection, type EtcdOptions } from './etcd-connection.ts'
 import { entryOf, KeySpace, successor } from './etcd-keys.ts'
-import { Compare_CompareTarget, type KeyValue, type ResponseOp } from './etcd-pb.ts'
+import {
+  Compare_CompareTarget,
+  type KeyValue,
+  type ResponseHeader,
+  type ResponseOp,
+} from './etcd-pb.ts'
 import { EtcdWatch } from './etcd-watch.ts'
 import {
   type Clock,
@@ -54,6 +59,7 @@ export class EtcdStore implements MetadataStore {
   readonly #history: { readonly atMs: number; readonly revision: bigint }[] = []
   #compaction: Timer
   #revision = 0n
+  #clusterId: bigint | undefined
 
   constructor({ clock, report }: Pick<Io, 'clock' | 'report'>, options: EtcdOptions) {
     this.#clock = clock
@@ -72,10 +78,12 @@ export class EtcdStore implements MetadataStore {
     for (;;) {
       const revision = atRevision > 0n ? atRevision : (first ?? 0n)
       const page = { key, rangeEnd: wanted.rangeEnd, limit: pageKeys, revision }
+      const known = this.#revision
       const { kvs, more, header } = await this.#connection.call(
         this.#repeatable('a read'),
         (endpoint, options) => endpoint.kv.range(page, options),
       )
+      this.#checkSame(header!, known)
       first ??= header!.revision
       for (const kv of kvs) entries.push(entryOf(this.#keySpace, kv))
       if (!more) break
@@ -97,10 +105,12 @@ export class EtcdStore implements MetadataStore {
       failure: otherwise.map(op => this.#operation(op)),
     }
     const call = { name: 'a transaction', isRepeatable: false, timeoutMs: this.#callMs }
+    const known = this.#revision
     const { succeeded, header, responses } = await this.#connection.call(
       call,
       (endpoint, options) => endpoint.kv.txn(request, options),
     )
+    this.#checkSame(header!, known)
     const { revision } = header!
     this.#saw(revision)
     return { succeeded, revision, responses: responses.map(response => this.#found(response)) }
@@ -230,6 +240,18 @@ export class EtcdStore implements MetadataStore {
   #found({ response }: ResponseOp): Entry[] {
     const kvs: readonly KeyValue[] = response.case === 'responseRange' ? response.value.kvs : []
     return kvs.map(kv => entryOf(this.#keySpace, kv))
+  }
+
+  /**
+   * What is linearizable never goes back: then this is another etcd, or one that was restored, and
+   * nothing that this process knows of it is true any more. Throws StoreUnavailableError.
+   */
+  #checkSame({ clusterId, revision }: ResponseHeader, known: bigint): void {
+    this.#clusterId ??= clusterId
+    if (clusterId === this.#clusterId && revision >= known) return
+    throw new StoreUnavailableError(
+      'this is not the etcd that it was: it was restored, or the addresses belong to different ones. Start this process again once that is in order',
+    )
   }
 
   #saw(revision: bigint): void {
