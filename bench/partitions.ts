@@ -27,8 +27,10 @@ const { values } = parseArgs({
 })
 const idleMs = 1000 * Number(values['idle-seconds'])
 const timeoutMs = 600_000
-/** Requests wait so long; until then a partition may have a timer. */
-const requestMs = 20_000
+/** Requests wait so long. */
+const requestMs = 120_000
+/** What an idle partition had in memory is given back by then. */
+const restMs = 25_000
 const topic = 'many'
 /** Apache Kafka refuses to create 10,000 with one request. */
 const atOnce = 5000
@@ -96,7 +98,7 @@ async function measureOttla(partitions: number): Promise<Column> {
     column.set('start after a clean stop', round(await broker.start()))
     column.set('a record to each, one request', await produceAtOnce(broker.bootstrap, partitions))
     column.set('a record to each, Producer', await produceByProducer(broker.bootstrap, partitions))
-    await delay(requestMs)
+    await delay(restMs)
     describeIdle(column, partitions, before, await broker.usage(), ', with records')
     await broker.kill()
     column.set('start after kill -9', round(await broker.start()))
@@ -158,9 +160,15 @@ async function measureKafka(partitions: number): Promise<Column> {
 }
 
 const columns = new Map<string, Column>()
+
+function add(name: string, column: Column): void {
+  columns.set(name, column)
+  console.error(name, Object.fromEntries(column))
+}
+
 for (const count of values.counts.split(',').map(Number)) {
-  columns.set(`Ottla, ${count.toLocaleString('en')}`, await measureOttla(count))
-  if (values.kafka) columns.set(`Kafka, ${count.toLocaleString('en')}`, await measureKafka(count))
+  add(`Ottla, ${count.toLocaleString('en')}`, await measureOttla(count))
+  if (values.kafka) add(`Kafka, ${count.toLocaleString('en')}`, await measureKafka(count))
 }
 const names = [...columns.keys()]
 console.log(`| | ${names.join(' | ')} |`)

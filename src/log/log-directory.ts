@@ -89,6 +89,9 @@ export interface OpenLogOptions {
   readonly config: LogConfig
 }
 
+/** What is not used for so long is given back, at the latest after twice as long. */
+const idleMs = 10_000
+
 /** Logs that are closed or recovered at the same time. */
 const concurrency = 4
 
@@ -121,6 +124,7 @@ export class LogDirectory {
   readonly #logs = new Map<string, Log>()
   readonly #opening = new Map<string, Promise<Log>>()
   readonly #removals = new Set<Timer>()
+  #idleTimer: Timer
   readonly #written = new Map<string, string>()
   #session: Session | undefined
   #saving: Promise<void> = Promise.resolve()
@@ -177,6 +181,16 @@ export class LogDirectory {
         await this.#saveLogStarts()
       },
     }
+    this.#idleTimer = this.#giveBackLater()
+  }
+
+  /** A log that is not used any more holds no file open and no batch in memory after a while. */
+  #giveBackLater(): Timer {
+    return this.#io.clock.timer(idleMs, () => {
+      this.#host.tails.dropOld()
+      this.#host.files.closeIdle()
+      this.#idleTimer = this.#giveBackLater()
+    })
   }
 
   get clusterId(): string | undefined {
@@ -649,6 +663,7 @@ export class LogDirectory {
   async close(highWatermarks: Iterable<PartitionHighWatermark>): Promise<void> {
     for (const timer of this.#removals) timer.cancel()
     this.#removals.clear()
+    this.#idleTimer.cancel()
     try {
       await Promise.allSettled(this.#opening.values())
       await inParallel([...this.#logs.values()], log => log.close())

@@ -40,11 +40,19 @@ export class LogSync {
   /** Syncs what is written now. Rejects when the disk failed, after taking the directory offline. */
   sync(): Promise<void> {
     if (this.#next === undefined) {
-      this.#next = this.#running.then(() => {
+      const next = this.#running.then(() => {
         this.#next = undefined
         return this.#syncNow()
       })
-      this.#running = this.#next
+      this.#next = next
+      this.#running = next
+      // After a failure none follows. What is over need not be held.
+      next.then(
+        () => {
+          if (this.#running === next) this.#running = idle
+        },
+        () => {},
+      )
     }
     return this.#next
   }

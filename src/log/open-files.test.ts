@@ -47,3 +47,29 @@ test('however many files are used at once, few more are open than the table hold
     assert.equal(counts.now, 0)
   })
 })
+
+test('a file that was not used for a while is closed, one in use is not', () =>
+  simulated().run(async world => {
+    const { disk } = world.io()
+    await disk.makeDirectory('/data')
+    const files = new OpenFiles(disk, 8)
+    const use = (name: string, run = async () => {}) =>
+      files.with(`/data/${name}`, run, { create: true })
+    let release = () => {}
+    const longUse = use('long', () => new Promise<void>(resolve => (release = resolve)))
+    for (const name of ['a', 'b']) await use(name)
+    files.closeIdle()
+    await use('a')
+    assert.equal(files.count, 3)
+    files.closeIdle()
+    assert.equal(files.count, 2)
+    files.closeIdle()
+    assert.equal(files.count, 1)
+    release()
+    await longUse
+    files.closeIdle()
+    files.closeIdle()
+    assert.equal(files.count, 0)
+    await use('a')
+    assert.equal(files.count, 1)
+  }))

@@ -1,6 +1,6 @@
 /**
  * The open files of one data directory: few, whatever the number of logs. A file is opened when it
- * is used and stays open until newer ones push it out; while somebody uses it, it is not closed. When
+ * is used and stays open until newer ones push it out, or it was idle for long; while somebody uses it, it is not closed. When
  * all that may be open are in use, who wants another one waits: nobody may do so while he uses one.
  */
 import type { Disk, DiskFile } from '../io/io.ts'
@@ -8,6 +8,8 @@ import type { Disk, DiskFile } from '../io/io.ts'
 interface OpenFile {
   readonly file: Promise<DiskFile>
   users: number
+  /** The last round in which somebody used it. */
+  round: number
   /** Out of the table: the last user closes it. */
   isLeaving: boolean
   closed: (() => void) | undefined
@@ -21,6 +23,7 @@ export class OpenFiles {
   /** Files that somebody uses; those on their way out too. */
   #inUse = 0
   readonly #waiting: (() => void)[] = []
+  #round = 0
 
   constructor(disk: Disk, maxOpen: number) {
     this.#disk = disk
@@ -65,6 +68,15 @@ export class OpenFiles {
     })
   }
 
+  /** Closes what was not used since the last call. */
+  closeIdle(): void {
+    for (const [path, entry] of this.#files) {
+      if (entry.round === this.#round) break
+      if (entry.users === 0) this.#drop(path, entry)
+    }
+    this.#round++
+  }
+
   /** Closes all files below a folder. */
   async closeBelow(folder: string): Promise<void> {
     const below = [...this.#files.keys()].filter(path => path.startsWith(folder))
@@ -76,6 +88,7 @@ export class OpenFiles {
     const known = this.#files.get(path)
     if (known !== undefined) {
       this.#files.delete(path)
+      known.round = this.#round
       this.#files.set(path, known) // The table is in order of last use.
       if (known.users++ === 0) this.#inUse++
       return known
@@ -83,6 +96,7 @@ export class OpenFiles {
     const entry: OpenFile = {
       file: this.#disk.open(path, options),
       users: 1,
+      round: this.#round,
       isLeaving: false,
       closed: undefined,
     }
@@ -98,11 +112,14 @@ export class OpenFiles {
   #makeRoom(): void {
     for (const [path, entry] of this.#files) {
       if (this.#files.size <= this.#maxOpen) return
-      if (entry.users > 0) continue
-      this.#files.delete(path)
-      entry.isLeaving = true
-      void this.#close(entry)
+      if (entry.users === 0) this.#drop(path, entry)
     }
+  }
+
+  #drop(path: string, entry: OpenFile): void {
+    this.#files.delete(path)
+    entry.isLeaving = true
+    void this.#close(entry)
   }
 
   async #close(entry: OpenFile): Promise<void> {

@@ -14,7 +14,7 @@ import {
   type ProducerEntry,
   ProducerState,
   rememberedBatches,
-  type SequenceRange,
+  SequenceRange,
 } from './producer-state.ts'
 
 const version = 1
@@ -24,12 +24,7 @@ const entryBytes = 46
 /** Beyond it a snapshot is not read: five batches of the most producers that a log remembers. */
 export const maxSnapshotBytes = 32 * 1024 * 1024
 
-const noBatch: SequenceRange = {
-  baseSequence: -1,
-  lastSequence: -1,
-  baseOffset: -1,
-  lastOffset: -1,
-}
+const noBatch = new SequenceRange(-1, -1, 0)
 
 /** The file for this state. */
 export function encodeSnapshot(state: ProducerState): Uint8Array {
@@ -81,14 +76,7 @@ export function decodeSnapshot(bytes: Uint8Array, expirationMs: number): Produce
 function readRow(bytes: Uint8Array, at: number): ProducerEntry {
   const lastSequence = int32At(bytes, at + 10)
   const lastOffset = int64At(bytes, at + 14)
-  const delta = int32At(bytes, at + 22)
-  const batch: SequenceRange = {
-    // Sequences go round at 2³¹, so the first one may be numerically larger than the last.
-    baseSequence: (lastSequence - delta) & 0x7fffffff,
-    lastSequence,
-    baseOffset: lastOffset - delta,
-    lastOffset,
-  }
+  const batch = new SequenceRange(lastSequence, lastOffset, int32At(bytes, at + 22))
   return {
     producerId: int64At(bytes, at),
     producerEpoch: int16At(bytes, at + 8),

@@ -6,6 +6,7 @@
  * sequence that does not follow the newest one means that a batch between is missing, and is refused.
  * Entries are replaced, never changed: what an append did is undone by putting the old one back.
  */
+import { isList } from '../base/list.ts'
 import { KafkaError } from '../protocol/errors.ts'
 import type { Batch } from '../protocol/records/batch.ts'
 import type { LastOfProducer } from './cleaned-transactions.ts'
@@ -18,12 +19,26 @@ const maxProducers = 100_000
 
 const maxSequence = 2 ** 31 - 1
 
-/** One remembered batch. */
-export interface SequenceRange {
-  readonly baseSequence: number
+/** One remembered batch. There may be five for each producer of each log: it holds no more than it must. */
+export class SequenceRange {
   readonly lastSequence: number
-  readonly baseOffset: number
   readonly lastOffset: number
+  readonly #lastOffsetDelta: number
+
+  constructor(lastSequence: number, lastOffset: number, lastOffsetDelta: number) {
+    this.lastSequence = lastSequence
+    this.lastOffset = lastOffset
+    this.#lastOffsetDelta = lastOffsetDelta
+  }
+
+  /** Sequences go round at 2³¹, so it may be larger than the last one. */
+  get baseSequence(): number {
+    return (this.lastSequence - this.#lastOffsetDelta) & maxSequence
+  }
+
+  get baseOffset(): number {
+    return this.lastOffset - this.#lastOffsetDelta
+  }
 }
 
 export interface ProducerEntry {
@@ -57,12 +72,15 @@ export interface Undo {
 }
 
 /** Of logs without any, which are many; nothing is put into it. */
-const none = new Map<number, ProducerEntry>()
+const none: ProducerEntry[] = []
+
+/** So many are held in an array: a Map takes as much as all else that is known of one. */
+const few = 4
 
 /** The producers of one log. */
 export class ProducerState {
   /** In order of the last append. */
-  #entries = none
+  #entries: ProducerEntry[] | Map<number, ProducerEntry> = none
   readonly #expirationMs: number
 
   constructor(expirationMs: number, entries: Iterable<ProducerEntry> = []) {
@@ -71,7 +89,7 @@ export class ProducerState {
   }
 
   get size(): number {
-    return this.#entries.size
+    return isList(this.#entries) ? this.#entries.length : this.#entries.size
   }
 
   entries(): Iterable<ProducerEntry> {
@@ -128,15 +146,10 @@ export class ProducerState {
   /** Remembers a checked or stored batch, whose offsets are final. */
   append(batch: Batch, nowMs: number): Undo {
     const { producerId, producerEpoch } = batch
-    const before = this.#entries.get(producerId)
+    const before = this.#entry(producerId)
     const continues = before !== undefined && before.producerEpoch === producerEpoch
-    const range = {
-      baseSequence: batch.baseSequence,
-      lastSequence: batch.lastSequence,
-      baseOffset: batch.baseOffset,
-      lastOffset: batch.lastOffset,
-    }
-    const batches = continues ? [...before.batches.slice(1 - rememberedBatches), range] : [range]
+    const range = new SequenceRange(batch.lastSequence, batch.lastOffset, batch.lastOffsetDelta)
+    const batches = continues ? before.batches.slice(1 - rememberedBatches).concat(range) : [range]
     this.#put({
       producerId,
       producerEpoch,
@@ -150,19 +163,19 @@ export class ProducerState {
 
   /** Takes the newest append back; several are undone newest first. */
   undo({ producerId, before }: Undo): void {
-    this.#entries.delete(producerId)
+    this.#delete(producerId)
     if (before !== undefined) this.#put(before)
   }
 
   /** Forgets producers not heard of for producer.id.expiration.ms, unless a transaction is open. */
   expire(nowMs: number): void {
     for (const entry of this.#entries.values()) {
-      if (this.#isExpired(entry, nowMs)) this.#entries.delete(entry.producerId)
+      if (this.#isExpired(entry, nowMs)) this.#delete(entry.producerId)
     }
   }
 
   #current(producerId: number, nowMs: number): ProducerEntry | undefined {
-    const entry = this.#entries.get(producerId)
+    const entry = this.#entry(producerId)
     return entry === undefined || this.#isExpired(entry, nowMs) ? undefined : entry
   }
 
@@ -172,14 +185,39 @@ export class ProducerState {
     )
   }
 
+  #entry(producerId: number): ProducerEntry | undefined {
+    const entries = this.#entries
+    if (isList(entries)) return entries.find(entry => entry.producerId === producerId)
+    return entries.get(producerId)
+  }
+
+  #delete(producerId: number): void {
+    const entries = this.#entries
+    if (!isList(entries)) entries.delete(producerId)
+    else this.#entries = entries.filter(entry => entry.producerId !== producerId)
+  }
+
   #put(entry: ProducerEntry): void {
-    if (this.#entries === none) this.#entries = new Map()
-    this.#entries.delete(entry.producerId)
-    this.#entries.set(entry.producerId, entry)
-    if (this.#entries.size <= maxProducers) return
-    for (const oldest of this.#entries.values()) {
+    const { producerId } = entry
+    const entries = this.#entries
+    if (!isList(entries)) {
+      entries.delete(producerId)
+      entries.set(producerId, entry)
+      this.#forgetOldest(entries)
+    } else if (entries.at(-1)?.producerId === producerId) entries[entries.length - 1] = entry
+    else {
+      const others = entries.filter(other => other.producerId !== producerId)
+      // Not spread nor pushed: that makes room for sixteen more.
+      if (others.length < few) this.#entries = others.concat(entry)
+      else this.#entries = new Map([...others, entry].map(each => [each.producerId, each]))
+    }
+  }
+
+  #forgetOldest(entries: Map<number, ProducerEntry>): void {
+    if (entries.size <= maxProducers) return
+    for (const oldest of entries.values()) {
       if (oldest.currentTransactionStartOffset >= 0) continue
-      this.#entries.delete(oldest.producerId)
+      entries.delete(oldest.producerId)
       return
     }
   }

@@ -37,6 +37,29 @@ test('all tails share one budget, and the oldest batch of any goes first', () =>
   assert.equal(cache.bytes, 40)
 })
 
+test('old batches go, of tails that get new ones too', () => {
+  const cache = new TailCache(1000)
+  const [busy, idle] = [cache.tail(), cache.tail()]
+  for (const base of [0, 10]) idle.add(stored(base))
+  busy.add(stored(0))
+  cache.dropOld()
+  busy.add(stored(10))
+  assert.deepEqual(
+    [offsetsIn(busy, 0), offsetsIn(idle, 0)],
+    [
+      [0, 10],
+      [0, 10],
+    ],
+  )
+  cache.dropOld()
+  assert.deepEqual([offsetsIn(busy, 0), offsetsIn(idle, 10)], [undefined, undefined])
+  assert.deepEqual(offsetsIn(busy, 10), [10])
+  cache.dropOld()
+  assert.deepEqual([offsetsIn(busy, 10), cache.bytes], [undefined, 0])
+  idle.add(stored(20))
+  assert.deepEqual(offsetsIn(idle, 20), [20])
+})
+
 test('a tail reads within bounds, and holds the very bytes that were added', () => {
   const tail = new TailCache(1000).tail()
   const first = stored(0)

@@ -1,7 +1,7 @@
 /**
  * The newest batches of all logs of a directory, in memory. A log adds each batch when it is given
- * its offset; the oldest batch of any log goes first when the budget is spent. Batches are held by
- * reference, so that a read of the tail copies nothing; only a batch that would keep a much larger
+ * its offset; the oldest batch of any log goes first when the budget is spent, and each goes when
+ * it is old: who is so late that it is gone reads from the file. Batches are held by reference, so that a read of the tail copies nothing; only a batch that would keep a much larger
  * buffer alive is copied.
  */
 
@@ -17,6 +17,9 @@ export interface StoredBatch {
 export class TailCache {
   readonly #maxBytes: number
   #bytes = 0
+  /** Of all that ever came, how many are gone, and how many had come when old ones last went. */
+  #gone = 0
+  #comeBefore = 0
   /** In order of arrival. A batch that its tail forgot stays, and counts, until its turn comes. */
   readonly #arrivals = new Queue<{ readonly tail: Tail; readonly batch: StoredBatch }>()
 
@@ -37,19 +40,29 @@ export class TailCache {
   added(tail: Tail, batch: StoredBatch): void {
     this.#bytes += batch.bytes.length
     this.#arrivals.push({ tail, batch })
-    while (this.#bytes > this.#maxBytes) {
-      const oldest = this.#arrivals.shift()
-      if (oldest === undefined) return
-      this.#bytes -= oldest.batch.bytes.length
-      oldest.tail.dropOldest(oldest.batch)
-    }
+    while (this.#bytes > this.#maxBytes && this.#dropOldest());
+  }
+
+  /** Lets go what was there already at the last call. */
+  dropOld(): void {
+    while (this.#gone < this.#comeBefore && this.#dropOldest());
+    this.#comeBefore = this.#gone + this.#arrivals.length
+  }
+
+  #dropOldest(): boolean {
+    const oldest = this.#arrivals.shift()
+    if (oldest === undefined) return false
+    this.#gone++
+    this.#bytes -= oldest.batch.bytes.length
+    oldest.tail.dropOldest(oldest.batch)
+    return true
   }
 }
 
 /** The newest batches of one log, without gaps in their offsets. */
 export class Tail {
   readonly #cache: TailCache
-  readonly #batches = new Queue<StoredBatch>()
+  #batches = noBatches
 
   constructor(cache: TailCache) {
     this.#cache = cache
@@ -59,6 +72,7 @@ export class Tail {
     const newest = this.#batches.at(this.#batches.length - 1)
     if (newest !== undefined && newest.endOffset !== batch.baseOffset) this.clear()
     const held = withoutLargerBuffer(batch)
+    if (this.#batches.length === 0) this.#batches = new Queue()
     this.#batches.push(held)
     this.#cache.added(this, held)
   }
@@ -92,14 +106,16 @@ export class Tail {
   truncate(offset: number): void {
     for (;;) {
       const newest = this.#batches.at(this.#batches.length - 1)
-      if (newest === undefined || newest.endOffset <= offset) return
+      if (newest === undefined || newest.endOffset <= offset) break
       this.#batches.pop()
     }
+    this.#dropQueue()
   }
 
   /** Forgets all batches that begin below `offset`. */
   forgetBelow(offset: number): void {
     while ((this.#batches.at(0)?.baseOffset ?? offset) < offset) this.#batches.shift()
+    this.#dropQueue()
   }
 
   clear(): void {
@@ -109,6 +125,11 @@ export class Tail {
   /** For TailCache: lets `batch` go if it is still here. */
   dropOldest(batch: StoredBatch): void {
     if (this.#batches.at(0) === batch) this.#batches.shift()
+    this.#dropQueue()
+  }
+
+  #dropQueue(): void {
+    if (this.#batches.length === 0) this.#batches = noBatches
   }
 
   /** The index of the batch that holds `offset`. */
@@ -163,3 +184,6 @@ class Queue<T> {
     return item
   }
 }
+
+/** Of tails without any, which are many; nothing is put into it. */
+const noBatches = new Queue<StoredBatch>()
