@@ -1,7 +1,6 @@
 /** Fetches of a follower as bytes: a whole broker leads, the follower is this test. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { connectTo, startBroker } from '../src/broker/cluster-fixture.ts'
 import type { Connection } from '../src/client/connection.ts'
 import {
   createTopicsRequest,
@@ -12,6 +11,7 @@ import { produceRequest, produceResponse } from '../src/protocol/messages/produc
 import { buildBatch } from '../src/protocol/records/build.ts'
 import { zeroUuid } from '../src/protocol/schema.ts'
 import { ClusterNode } from '../src/sim/cluster-node.ts'
+import { connectTo, startBroker } from '../src/sim/several-brokers.ts'
 import { simulated, type World } from '../src/sim/world.ts'
 
 const errors = { none: 0, notLeaderOrFollower: 6, fencedLeaderEpoch: 74, unknownTopicId: 100 }

@@ -30,8 +30,8 @@ import { zeroUuid } from '../protocol/schema.ts'
 import { anonymous, decodePrincipal, encodePrincipal } from '../security/principal.ts'
 import { ClusterNode } from '../sim/cluster-node.ts'
 import { scriptedBroker } from '../sim/scripted-broker.ts'
+import { connectTo, hostOf, late, startBroker, startBrokers } from '../sim/several-brokers.ts'
 import { simulated, type World } from '../sim/world.ts'
-import { connectTo, hostOf, late, startBroker, startBrokers } from './cluster-fixture.ts'
 
 const loopback = Uint8Array.of(127, 0, 0, 1)
 

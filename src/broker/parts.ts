@@ -9,6 +9,7 @@
  */
 import { Peers } from '../client/peers.ts'
 import { Controller } from '../cluster/controller.ts'
+import { FastFencing } from '../cluster/fast-fencing.ts'
 import { Image } from '../cluster/image.ts'
 import { ImageFeed } from '../cluster/image-feed.ts'
 import type { AdvertisedListener } from '../cluster/keys.ts'
@@ -18,6 +19,7 @@ import { randomId } from '../cluster/random-id.ts'
 import { removeSelfFrom } from '../cluster/reports.ts'
 import { Transactor } from '../cluster/transact.ts'
 import type { BrokerConfig } from '../config/broker-config.ts'
+import { checkReachable } from '../config/listeners.ts'
 import { logConfig } from '../config/topic-config.ts'
 import { GroupCoordinator } from '../coordinator/group/group-coordinator.ts'
 import { InternalTopic, type TopicMaker } from '../coordinator/internal-topic.ts'
@@ -92,7 +94,7 @@ async function start(
   const ended = Promise.withResolvers<Error | undefined>()
   const onFatal = (error: Error) => ended.resolve(error)
   const metadata = await openMetadata(io, config.current, found, options.store, onFatal, undo)
-  const { store, image, feed, transactor } = metadata
+  const { store, image, feed, transactor, isShared } = metadata
   await checkCluster(
     store,
     directories.map(({ clusterId }) => clusterId),
@@ -121,9 +123,9 @@ async function start(
     retentionCheckMs: config.current.retentionCheckIntervalMs,
     cleaner: () => config.current.cleaner,
     scrubber: () => config.current.scrubber,
-    lagTimeMs: () => config.current.replicaLagTimeMs,
     peers,
     fetcher: () => config.current.fetcher,
+    lagTimeMs: () => config.current.replicaLagTimeMs,
     onLastOffline: onFatal,
   })
   const rules = configRules(() => config.current)
@@ -136,7 +138,7 @@ async function start(
   undo.push(() => forwarder.close())
   const { brokerId } = membership
   const producerIds = new ProducerIds(store, transactor)
-  const groups = makeGroups(io, config, image, replicas, forwarder)
+  const groups = makeGroups(io, config, isShared, image, replicas, forwarder)
   undo.push(() => groups.close())
   const domain = {
     io,
@@ -155,6 +157,8 @@ async function start(
   listeners.push(...(await server.bind()))
   await removeSelfFrom(transactor, image, brokerId, proof.unproven)
   await membership.start()
+  const fencing = watchOthers(io, metadata, membership, peers)
+  undo.push(() => fencing.close())
   // From here on the partitions know best how their directories end.
   undo[ofDirectories] = () => replicas.close()
   await replicas.start()
@@ -195,6 +199,7 @@ async function createTopics(
 function makeGroups(
   io: Io,
   config: LiveConfig,
+  isShared: boolean,
   image: Image,
   replicas: Replicas,
   controller: TopicMaker,
@@ -203,7 +208,9 @@ function makeGroups(
     name: '__consumer_offsets',
     settled: topicId => replicas.settled(topicId),
     spec() {
-      const { partitionCount, replicationFactor, segmentBytes } = config.current.groups
+      const { partitionCount, segmentBytes, ...groups } = config.current.groups
+      // Nobody can have a second one of a broker that is alone.
+      const replicationFactor = isShared ? groups.replicationFactor : 1
       const configs = new Map([
         ['cleanup.policy', 'compact'],
         ['compression.type', 'producer'],
@@ -227,6 +234,8 @@ interface Metadata {
   readonly transactor: Transactor
   /** Random: names this process. */
   readonly incarnation: string
+  /** Other brokers may use the store. */
+  readonly isShared: boolean
 }
 
 async function openMetadata(
@@ -238,6 +247,8 @@ async function openMetadata(
   undo: Undo[],
 ): Promise<Metadata> {
   const { metadataStore: etcd } = config
+  const isShared = givenStore !== undefined || etcd !== undefined
+  if (isShared) checkReachable(config.listeners, config.advertised)
   const ownStore = async () =>
     etcd === undefined
       ? openLocalStore(io, await metadataDirectory(io, config, directories, undo), onFailed)
@@ -252,7 +263,18 @@ async function openMetadata(
     () => feed.close(),
     () => transactor.close(),
   )
-  return { store, image, feed, transactor, incarnation }
+  return { store, image, feed, transactor, incarnation, isShared }
+}
+
+/** The processes of other brokers, from this one's. */
+function watchOthers(
+  io: Io,
+  { image, store }: Metadata,
+  { brokerId }: Membership,
+  peers: Peers,
+): FastFencing {
+  const addressOf = (id: number) => peers.addressOf(id)
+  return new FastFencing(io, { image, brokerId, addressOf, revoke: id => store.revokeLease(id) })
 }
 
 function makePeers(io: Io, { nodeId, interBrokerListener }: BrokerConfig, image: Image): Peers {

@@ -5,8 +5,8 @@ import { createTopics } from '../client/topics.ts'
 import { batches } from '../protocol/records/batch.ts'
 import { buildBatch } from '../protocol/records/build.ts'
 import { recordsOf } from '../protocol/records/records.ts'
+import { clientOf, hostOf, startBroker, startBrokers } from '../sim/several-brokers.ts'
 import { simulated, type World } from '../sim/world.ts'
-import { clientOf, hostOf, startBroker, startBrokers } from './cluster-fixture.ts'
 
 const topic = 'words'
 

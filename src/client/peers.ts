@@ -74,6 +74,11 @@ export class Peers {
     return await connection.request(request, response, body, options.deadlineMs)
   }
 
+  /** Where a broker is now; undefined: it is not registered. */
+  addressOf(brokerId: number): Address | undefined {
+    return this.#options.addressOf(brokerId)
+  }
+
   /** Closes the lane's connection: a request under way there rejects at once. */
   closeLane(brokerId: number, lane: string): void {
     const name = laneName(brokerId, lane)

@@ -7,6 +7,7 @@ import {
   parseBrokerConfig,
   validateBrokerChange,
 } from './broker-config.ts'
+import { describeBrokerConfigs } from './described.ts'
 
 function parse(properties: Record<string, string>) {
   return parseBrokerConfig(new Map(Object.entries(properties)))
@@ -53,7 +54,6 @@ test("Kafka's own server.properties is taken as it is", () => {
   assert.deepEqual(parsed.config!.advertised.get('PLAINTEXT'), { host: 'localhost', port: 9092 })
   assert.deepEqual(parsed.notices, [
     'process.roles, controller.quorum.bootstrap.servers, controller.listener.names: no meaning here, ignored',
-    'inter.broker.listener.name: kept, but the feature is not here yet: no effect',
   ])
 })
 
@@ -192,4 +192,18 @@ test('the keys of groups act', () => {
   assert.equal(groups.offsetsRetentionMs, 60_000)
   assert.equal(groups.compression, 'lz4')
   assert.equal(parse({ 'offsets.topic.compression.codec': '5' }).config, undefined)
+})
+
+test("defaults for a broker that is alone give way to Kafka's where brokers share a store", () => {
+  const { groups, sources } = config({ 'metadata.store': 'etcd://127.0.0.1:2379' })
+  assert.equal(groups.initialRebalanceDelayMs, 3000)
+  assert.equal(groups.disconnectGraceMs, undefined)
+  const described = describeBrokerConfigs(sources)
+  const delay = described.find(({ key }) => key.name === 'group.initial.rebalance.delay.ms')!
+  assert.deepEqual([delay.value, delay.source], ['3000', 5])
+  const set = config({
+    'metadata.store': 'etcd://127.0.0.1:2379',
+    'group.initial.rebalance.delay.ms': '7',
+  })
+  assert.equal(set.groups.initialRebalanceDelayMs, 7)
 })

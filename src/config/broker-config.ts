@@ -9,6 +9,7 @@
 import { compressions } from '../protocol/records/batch.ts'
 import { brokerKeys } from './broker-keys.ts'
 import type { CleanerConfig } from './cleaner-config.ts'
+import { defaultText } from './cluster-defaults.ts'
 import type { FetcherConfig } from './fetcher-config.ts'
 import type { GroupConfig } from './group-config.ts'
 import { ConfigError, type ConfigKey, type ConfigValue, defaultOf, parseValue } from './key.ts'
@@ -36,6 +37,8 @@ export interface BrokerConfig {
   readonly minFreeBytes: number
   readonly sessionTimeoutMs: number
   readonly replicaLagTimeMs: number
+  /** replica.selector.class: consumers are sent to a replica in their rack (KIP-392). */
+  readonly rackAwareReads: boolean
   readonly fetcher: FetcherConfig
   readonly autoCreateTopics: boolean
   readonly deleteTopics: boolean
@@ -146,6 +149,7 @@ export function brokerConfig(sources: ConfigSources): BrokerConfig {
     minFreeBytes: values.number('log.dir.min.free.bytes'),
     sessionTimeoutMs: values.number('broker.session.timeout.ms'),
     replicaLagTimeMs: values.number('replica.lag.time.max.ms'),
+    rackAwareReads: rackAwareReads(optionalText(values, 'replica.selector.class')),
     fetcher: {
       fetchers: values.number('num.replica.fetchers'),
       waitMaxMs: values.number('replica.fetch.wait.max.ms'),
@@ -258,7 +262,8 @@ class Values {
   #value(name: string): ConfigValue | null {
     const key = brokerKeys.get(name)!
     const text = this.#text(name)
-    return text === undefined ? defaultOf(key) : parseValue(key, text)
+    const known = text ?? defaultText(key, this.#sources.properties)
+    return known === null ? null : parseValue(key, known)
   }
 }
 
@@ -370,6 +375,21 @@ function nodeId(values: Values): number {
     return id
   }
   return old
+}
+
+const replicaSelectors = new Map([
+  ['org.apache.kafka.common.replica.LeaderSelector', false],
+  ['org.apache.kafka.common.replica.RackAwareReplicaSelector', true],
+])
+
+function rackAwareReads(selector: string | undefined): boolean {
+  const isRackAware = selector === undefined ? false : replicaSelectors.get(selector)
+  if (isRackAware === undefined) {
+    throw new ConfigError(
+      `replica.selector.class ${selector} cannot be loaded: use one of ${[...replicaSelectors.keys()].join(', ')}`,
+    )
+  }
+  return isRackAware
 }
 
 function dataDirectories(values: Values): readonly string[] {

@@ -98,7 +98,7 @@ export const brokerKeys: ReadonlyMap<string, ConfigKey> = table(
       '500',
       range(0, undefined, -1),
       'MEDIUM',
-      'A dynamic member whose connection closes leaves its group after so long, unless it is back; -1 waits for its session to time out, as Kafka does. A key of Ottla.',
+      'A dynamic member whose connection closes leaves its group after so long, unless it is back; -1 waits for its session to time out, as Kafka does: the default with metadata.store. A key of Ottla.',
       'dynamic',
     ],
     [
@@ -116,7 +116,7 @@ export const brokerKeys: ReadonlyMap<string, ConfigKey> = table(
       '0',
       any,
       'MEDIUM',
-      'How long an empty group waits for more members before its first generation; 3000 (the default of Kafka) when many members start at once on many machines.',
+      'How long an empty group waits for more members before its first generation; with metadata.store the default is 3000, as in Kafka, for many members start at once on many machines.',
     ],
     [
       'group.max.session.timeout.ms',
@@ -640,7 +640,7 @@ export const brokerKeys: ReadonlyMap<string, ConfigKey> = table(
       '3',
       range(1),
       'HIGH',
-      'Replicas of __consumer_offsets when it is created, but no more than there are brokers.',
+      'Replicas of __consumer_offsets when it is created: a broker without metadata.store has one; with it the topic is made, and groups are served, once there are so many brokers, as in Kafka.',
     ],
     [
       'offsets.topic.segment.bytes',
@@ -732,6 +732,14 @@ export const brokerKeys: ReadonlyMap<string, ConfigKey> = table(
       'A follower that was not caught up for so long leaves the ISR.',
     ],
     [
+      'replica.selector.class',
+      'STRING',
+      null,
+      any,
+      'MEDIUM',
+      'Where consumers read: from the leader, or with org.apache.kafka.common.replica.RackAwareReplicaSelector from a replica in their rack (client.rack); other classes are refused.',
+    ],
+    [
       'socket.listen.backlog.size',
       'INT',
       '50',
@@ -801,7 +809,6 @@ export const brokerKeys: ReadonlyMap<string, ConfigKey> = table(
     'refused',
     [
       ['group.streams.topology.description.plugin.class', 'CLASS', null, any, 'MEDIUM'],
-      ['replica.selector.class', 'STRING', null, any, 'MEDIUM'],
       ['security.providers', 'STRING', null, any, 'LOW'],
     ],
     'Java code cannot be loaded.',
@@ -1208,7 +1215,7 @@ export const brokerKeys: ReadonlyMap<string, ConfigKey> = table(
   section(
     'no-meaning',
     [['controlled.shutdown.enable', 'BOOLEAN', 'true', any, 'MEDIUM']],
-    'a stop always hands over first',
+    'a stop always hands over first: kill the process to have it otherwise',
   ),
   section(
     'no-meaning',

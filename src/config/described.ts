@@ -1,6 +1,7 @@
 /** What each config is worth and where it comes from: the pure part of DescribeConfigs. */
 import type { ConfigSources } from './broker-config.ts'
 import { brokerKeys } from './broker-keys.ts'
+import { defaultText } from './cluster-defaults.ts'
 import type { ConfigKey, ConfigType } from './key.ts'
 import { topicSynonyms } from './topic-config.ts'
 import { topicKeys } from './topic-keys.ts'
@@ -70,7 +71,7 @@ export function describeBrokerConfigs(sources: ConfigSources): DescribedConfig[]
   return [...brokerKeys.values()].map(key => {
     const isSensitive = key.type === 'PASSWORD'
     const synonyms = synonymsOf([key.name], sources)
-    const value = isSensitive ? null : (synonyms[0]?.value ?? key.defaultValue)
+    const value = isSensitive ? null : (synonyms[0]?.value ?? null)
     const source = synonyms[0]?.source ?? configSource.default
     return { key, value, source, isReadOnly: !key.dynamic, isSensitive, synonyms }
   })
@@ -95,7 +96,7 @@ function synonymsOf(names: readonly string[], sources: ConfigSources): ConfigSyn
       [sources.perBroker.get(name), configSource.broker],
       [sources.clusterWide.get(name), configSource.allBrokers],
       [sources.properties.get(name), configSource.properties],
-      [key.defaultValue, configSource.default],
+      [defaultText(key, sources.properties), configSource.default],
     ]
     return places
       .filter(([value]) => value !== undefined && value !== null)

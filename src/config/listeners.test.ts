@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { parseAdvertised, parseListeners } from './listeners.ts'
+import {
+  checkReachable,
+  interBrokerListener,
+  parseAdvertised,
+  parseListeners,
+} from './listeners.ts'
 
 const protocols = ['PLAINTEXT:PLAINTEXT', 'INSIDE:PLAINTEXT', 'SSL:SSL']
 
@@ -44,4 +49,18 @@ test('only listeners that are opened are advertised, by an address that exists',
   assert.throws(() => parseAdvertised(['INSIDE://h:1'], listeners), /which listeners does not/)
   assert.throws(() => parseAdvertised(['PLAINTEXT://0.0.0.0:1'], listeners), /no such address/)
   assert.equal(parseAdvertised(null, listeners).size, 0)
+})
+
+test('brokers reach each other by PLAINTEXT, or the first listener, or the one named', () => {
+  const two = listen('INSIDE://:1', 'PLAINTEXT://:2')
+  assert.equal(interBrokerListener(null, two), 'PLAINTEXT')
+  assert.equal(interBrokerListener('inside', two), 'INSIDE')
+  assert.equal(interBrokerListener(null, listen('INSIDE://:1')), 'INSIDE')
+  assert.throws(() => interBrokerListener('OTHER', two), /is OTHER, which listeners does not name/)
+})
+
+test('others are not told of a listener on every address unless it is advertised', () => {
+  const listeners = listen('PLAINTEXT://h:1', 'INSIDE://0.0.0.0:2')
+  assert.throws(() => checkReachable(listeners, new Map()), /INSIDE.*advertised\.listeners/)
+  checkReachable(listeners, parseAdvertised(['INSIDE://inside.example:2'], listeners))
 })

@@ -68,7 +68,7 @@ export function parseAdvertised(
       if (name === 'CONTROLLER') continue
       throw new ConfigError(`advertised.listeners names ${name}, which listeners does not`)
     }
-    if (host === '' || host === '0.0.0.0' || host === '::') {
+    if (isWildcard(host)) {
       throw new ConfigError(
         `advertised.listeners must say where clients reach ${name}: '${host}' is no such address`,
       )
@@ -77,6 +77,25 @@ export function parseAdvertised(
     advertised.set(name, { host, port })
   }
   return advertised
+}
+
+/**
+ * Throws ConfigError for a listener that others cannot be told of: it is open on every address, and
+ * advertised.listeners does not say which one leads here from another machine.
+ */
+export function checkReachable(
+  listeners: readonly Listener[],
+  advertised: ReadonlyMap<string, Endpoint>,
+): void {
+  const vague = listeners.find(({ name, host }) => isWildcard(host) && !advertised.has(name))
+  if (vague === undefined) return
+  throw new ConfigError(
+    `listener ${vague.name} is open on every address: say in advertised.listeners at which one other brokers, and their clients, reach this broker, for example ${vague.name}://broker1.example:${vague.port || 9092}`,
+  )
+}
+
+function isWildcard(host: string): boolean {
+  return host === '' || host === '0.0.0.0' || host === '::'
 }
 
 /** The listener for brokers, by name. Throws ConfigError for one that is not opened. */

@@ -25,6 +25,8 @@ export interface InternalTopicSpec {
 /** How long the making of the topic may take; who asked may have gone by then. */
 const creationMs = 30_000
 
+const reportEveryMs = 10_000
+
 export class InternalTopic {
   readonly name: string
   readonly #io: Io
@@ -34,6 +36,7 @@ export class InternalTopic {
   readonly #spec: () => InternalTopicSpec
   /** The one attempt under way. */
   #making: Promise<void> | undefined
+  #reportedMs = Number.NEGATIVE_INFINITY
 
   /** `settled` resolves when the partitions of a topic are open here. */
   constructor(
@@ -59,17 +62,9 @@ export class InternalTopic {
     return this.#image.topicByName(this.name)
   }
 
-  /** As it would be made now: with no more replicas than there are brokers. */
+  /** As it would be made now. */
   get wanted(): NewTopic {
-    const { partitionCount, replicationFactor, configs } = this.#spec()
-    const brokers = Math.max(1, [...this.#image.brokers()].length)
-    const { name } = this
-    return {
-      name,
-      partitionCount,
-      replicationFactor: Math.min(replicationFactor, brokers),
-      configs,
-    }
+    return { name: this.name, ...this.#spec() }
   }
 
   /**
@@ -102,7 +97,16 @@ export class InternalTopic {
     const [created] = await this.#maker.createTopics([this.wanted], { deadlineMs })
     const error = created?.error
     if (error === undefined || error.error === 'TOPIC_ALREADY_EXISTS') return
-    this.#io.report.error({ topic: this.name, error }, 'an internal topic could not be made')
+    this.#report(error)
     throw error
+  }
+
+  /** Those who need it ask again and again. */
+  #report({ message }: KafkaError): void {
+    const nowMs = this.#io.clock.monotonicMs()
+    if (nowMs - this.#reportedMs < reportEveryMs) return
+    this.#reportedMs = nowMs
+    const fields = { topic: this.name, error: message }
+    this.#io.report.error(fields, 'an internal topic could not be made')
   }
 }

@@ -1,8 +1,9 @@
 /** Several brokers on one metadata store, in a simulated world: for tests. */
+
+import { Broker } from '../broker/broker.ts'
 import { Cluster, type ClusterOptions } from '../client/cluster.ts'
 import { Connection } from '../client/connection.ts'
-import type { World } from '../sim/world.ts'
-import { Broker } from './broker.ts'
+import type { World } from './world.ts'
 
 const port = 9092
 const patienceMs = 60_000
@@ -27,6 +28,7 @@ export function startBroker(
       'log.dirs': '/data',
       'node.id': String(brokerId),
       'offsets.topic.num.partitions': '4',
+      'offsets.topic.replication.factor': '1',
       ...properties,
     },
   })
@@ -54,10 +56,10 @@ export function clientOf(
 }
 
 /** One connection to one broker: what is asked there goes nowhere else. */
-export function connectTo(world: World, brokerId: number): Promise<Connection> {
+export function connectTo(world: World, brokerId: number, at = port): Promise<Connection> {
   const io = world.io('client')
-  const deadlineMs = io.clock.monotonicMs() + patienceMs
-  return Connection.open(io, { host: hostOf(brokerId), port, clientId: 'client', deadlineMs })
+  const deadlineMs = late(world)
+  return Connection.open(io, { host: hostOf(brokerId), port: at, clientId: 'client', deadlineMs })
 }
 
 /** A deadline that is far away. */
