@@ -13,6 +13,7 @@ import { InvariantError, Invariants } from './invariants.ts'
 import { LossBudget } from './loss-budget.ts'
 import { Prng } from './random.ts'
 import {
+  answered,
   consumeUntilStopped,
   nameOf,
   type PartitionName,
@@ -76,7 +77,7 @@ export async function runClusterSeed(seed: number): Promise<ClusterOutcome> {
 }
 
 function drawSetting(chance: Prng): Setting {
-  const replicationFactor = 1
+  const replicationFactor = [1, 2, 3, 3, 3][chance.below(5)]!
   return {
     brokers: 3 + Math.max(0, chance.below(6) - 3),
     replicationFactor,
@@ -188,7 +189,7 @@ class ClusterRun {
     this.#faults = await faultPeriods(scene, this.#world.nowMs + this.#setting.faultsMs)
     await this.#healed()
     this.#workload.stopping = true
-    await Promise.all(clients)
+    await this.#over('clients are told what became of their records', Promise.all(clients))
     await this.#writeEverywhere()
     const final = await this.#readEverything()
     await this.#until('all replicas are equal', () => this.#areEqual())
@@ -251,9 +252,8 @@ class ClusterRun {
       const value = `last/${partition}`
       const records = buildBatch({}, [{ key: value, value, timestamp: 0 }])
       for (;;) {
-        const [result] = await cluster.produce([{ ...where, records: records.slice() }], {
-          acks: -1,
-        })
+        const copy = { ...where, records: records.slice() }
+        const [result] = await answered(cluster.produce([copy], { acks: -1 }))
         if (result === undefined || result instanceof Error) continue
         const attempt: Attempt = {
           producer: -1,
@@ -268,11 +268,7 @@ class ClusterRun {
         return
       }
     })
-    let isOver = false
-    void Promise.all(isWritten).then(() => {
-      isOver = true
-    })
-    await this.#until('new writes are acknowledged', () => isOver)
+    await this.#over('new writes are acknowledged', Promise.all(isWritten))
     cluster.close()
   }
 
@@ -293,6 +289,15 @@ class ClusterRun {
         return isWhole && (log?.endOffset ?? 0) === truth.highWatermark
       }),
     )
+  }
+
+  async #over(what: string, work: Promise<unknown>): Promise<void> {
+    let isOver = false
+    const ended = work.then(() => {
+      isOver = true
+    })
+    await this.#until(what, () => isOver)
+    await ended
   }
 
   async #until(what: string, isTrue: () => unknown): Promise<void> {

@@ -2,7 +2,8 @@
  * Clients that are in the history with every attempt: producers with unique values, consumers that
  * note what they are shown. They live on machines of their own and outlive the broker's crashes.
  */
-import type { Cluster } from '../client/cluster.ts'
+import type { ClientError, Cluster } from '../client/cluster.ts'
+import { ConnectionError } from '../client/connection.ts'
 import type { Io } from '../io/io.ts'
 import { type ErrorName, KafkaError } from '../protocol/errors.ts'
 import { batches } from '../protocol/records/batch.ts'
@@ -87,7 +88,8 @@ async function send(
   for (;;) {
     // A copy for each attempt: the simulated network hands over the very bytes, and offsets are
     // written into them.
-    const [result] = await cluster.produce([{ ...batch, records: batch.records.slice() }], { acks })
+    const copy = { ...batch, records: batch.records.slice() }
+    const [result] = await answered(cluster.produce([copy], { acks }))
     if (result === undefined || acks === 0) return
     if (!(result instanceof Error)) {
       if (acks === 1 && workload.isReplicated) return
@@ -139,7 +141,7 @@ async function read(
   maxWaitMs: number,
   { isReplicated = false, onShown }: Pick<Workload, 'isReplicated' | 'onShown'> = {},
 ): Promise<Seen[]> {
-  const [result] = await cluster.fetch([{ ...where, offset }], { maxWaitMs })
+  const [result] = await answered(cluster.fetch([{ ...where, offset }], { maxWaitMs }))
   if (result === undefined) throw new Error('fetch answered nothing')
   // A broker that leads no more, and does not know, may end before what was read elsewhere.
   const isPassing = isReplicated && result instanceof KafkaError && result.error === outOfRange
@@ -158,6 +160,19 @@ async function read(
     }))
   for (const record of records) onShown?.(record)
   return records
+}
+
+/** The whole call may fail, too: when no broker was reached in time. */
+export async function answered<T>(
+  call: Promise<(T | ClientError)[]>,
+): Promise<(T | ClientError)[]> {
+  try {
+    return await call
+  } catch (error) {
+    const isPassing = error instanceof ConnectionError || error instanceof KafkaError
+    if (!isPassing || !error.retriable) throw error
+    return [error]
+  }
 }
 
 async function patiently<T>(workload: Workload, call: () => Promise<T>): Promise<T | undefined> {
