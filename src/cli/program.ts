@@ -3,6 +3,7 @@
  * mistakes. What a command does lies in a file of its own, loaded when it is called.
  */
 import { softwareVersion } from '../base/version.ts'
+import { cluster } from './cluster-command.ts'
 import { type Command, CommanderError, collect, command, examples } from './command.ts'
 import { completion, suggestions } from './completion-command.ts'
 import { configs } from './configs-command.ts'
@@ -45,6 +46,7 @@ function program(): Command {
   root.addCommand(consume())
   root.addCommand(groups())
   root.addCommand(configs())
+  root.addCommand(cluster())
   root.addCommand(doctor())
   root.addCommand(log())
   root.addCommand(completion())

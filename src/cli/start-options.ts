@@ -43,6 +43,11 @@ export const startOptions: readonly StartOption[] = [
     value: 'format',
     about: 'text or json (default: text in a terminal, json elsewhere)',
   },
+  {
+    name: 'stop-on-eof',
+    about:
+      'stop when standard input ends, as it does when the process that started this one is gone',
+  },
   { name: 'log-level', value: 'level', about: 'info, warn or error (default: info)' },
 ]
 

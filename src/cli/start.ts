@@ -13,8 +13,9 @@ import { reportOptions, type StartValues, startProperties, startStorage } from '
 export async function runStart(values: StartValues): Promise<void> {
   const starting = started(values)
   let stopping = false
-  const stop = (signal: NodeJS.Signals) => {
+  const stop = (signal?: NodeJS.Signals) => {
     if (stopping) {
+      if (signal === undefined) return
       process.stdout.write('Stopped at once: the next start looks its logs through.\n')
       process.exit(128 + constants.signals[signal])
     }
@@ -24,6 +25,12 @@ export async function runStart(values: StartValues): Promise<void> {
   }
   // Before it is up: whoever sees the port open may want it to stop again.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, stop)
+  if (values['stop-on-eof'] === true || values['stopOnEof'] === true) {
+    process.stdin
+      .on('end', () => stop())
+      .on('error', () => stop())
+      .resume()
+  }
   const broker = await starting
   if (!stopping) process.stdout.write(banner(broker, startStorage(values) === 'memory'))
   const failure = await broker.ended

@@ -1,0 +1,44 @@
+/** The command line of `ottla cluster`. */
+import { type Command, collect, command, examples, whole } from './command.ts'
+
+/** More processes than this are no trial on one machine. */
+const maxBrokers = 30
+
+/** `ottla cluster`, with what lies below it. */
+export function cluster(): Command {
+  const cluster = command('cluster', 'Run a cluster on this machine; look at one; save metadata.')
+  cluster.usage('<command> [options]').helpCommand(false)
+  cluster.addCommand(startCluster())
+  cluster.addCommand(etcd(), { hidden: true })
+  examples(cluster, [['ottla cluster start --brokers 3', 'etcd and three brokers, until Ctrl-C']])
+  return cluster
+}
+
+function startCluster(): Command {
+  const start = command('start', 'Run etcd and brokers on this machine; Ctrl-C stops them.')
+    .option('-n, --brokers <number>', 'how many', whole(1, maxBrokers), 3)
+    .option(
+      '-p, --port <number>',
+      'port of the first broker; the others have the next ones; 0: any',
+      whole(0, 65535),
+      9092,
+    )
+    .option('-d, --data <directory>', 'where all of it lies', './ottla-cluster')
+    .option('--store <url>', 'an etcd that runs already, instead of one of its own')
+    .option('-s, --set <key=value>', 'one config of every broker; can be repeated', collect)
+    .option('--log-level <level>', 'info, warn or error (default: info)')
+  examples(start, [
+    ['ottla cluster start', 'three brokers on ports 9092 to 9094'],
+    ['ottla cluster start --brokers 5 --port 0', 'any free ports'],
+    ['ottla cluster start --set min.insync.replicas=1', ''],
+    ['ottla cluster start --store etcd://127.0.0.1:2379', 'with an etcd that runs already'],
+  ])
+  return start.action(async options => (await import('./cluster-start.ts')).startCluster(options))
+}
+
+/** What `cluster start` runs to have etcd watched over. */
+function etcd(): Command {
+  return command('etcd', 'Run etcd until standard input ends.')
+    .argument('<flag...>')
+    .action(async flags => (await import('./cluster-etcd.ts')).superviseEtcd(flags))
+}

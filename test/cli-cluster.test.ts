@@ -1,0 +1,110 @@
+/** A cluster on this machine by one command: it starts, goes on without a broker, and leaves nothing. */
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { directory, ottla } from './command.ts'
+import { etcdMissing } from './live-etcd.ts'
+
+const bin = join(import.meta.dirname, '..', 'src', 'bin.js')
+const skip = etcdMissing() ?? (existsSync('/proc/self/cmdline') ? false : 'there is no /proc')
+
+/** Processes whose command line names this folder, by id. */
+function processesOf(data: string): Map<number, string> {
+  const found = new Map<number, string>()
+  for (const name of readdirSync('/proc').filter(each => /^\d+$/.test(each))) {
+    try {
+      const command = readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ')
+      if (command.includes(data)) found.set(Number(name), command)
+    } catch {
+      // It is gone.
+    }
+  }
+  return found
+}
+
+async function until(isTrue: () => boolean, what: string, withinMs = 60_000): Promise<void> {
+  const endMs = performance.now() + withinMs
+  while (!isTrue()) {
+    assert.ok(performance.now() < endMs, `not within ${withinMs} ms: ${what}`)
+    await delay(20)
+  }
+}
+
+interface LocalCluster {
+  readonly child: ChildProcess
+  readonly bootstrap: string
+  said(): string
+}
+
+async function startCluster(data: string, ...more: readonly string[]): Promise<LocalCluster> {
+  const options = ['cluster', 'start', '--port', '0', '--data', data, ...more]
+  const env = { ...process.env, NO_COLOR: '1' }
+  const child = spawn(process.execPath, [bin, ...options], { cwd: directory, env })
+  after(() => {
+    child.kill('SIGKILL')
+    for (const pid of processesOf(data).keys()) process.kill(pid, 'SIGKILL')
+  })
+  let said = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', chunk => (said += chunk))
+  }
+  await until(() => {
+    assert.equal(child.exitCode, null, said)
+    return /stop it +Ctrl-C/.test(said)
+  }, 'the cluster is up')
+  return { child, bootstrap: /bootstrap +(\S+)/.exec(said)![1]!, said: () => said }
+}
+
+test('three brokers start, keep records through a loss, and stop in order', { skip }, async () => {
+  const data = join(directory, 'three')
+  const cluster = await startCluster(data)
+  const { child, bootstrap } = cluster
+  assert.equal(bootstrap.split(',').length, 3)
+  const b = ['-b', bootstrap]
+  assert.equal((await ottla(['topics', 'create', 'orders', '-p', '3', ...b])).code, 0)
+  assert.equal((await ottla(['produce', 'orders', '-k', ':', ...b], 'a:1\nb:2\nc:3\n')).code, 0)
+
+  const [lost] = [...processesOf(data)].find(([, command]) => command.includes('node.id=2'))!
+  process.kill(lost, 'SIGKILL')
+  await until(() => /broker 2 ended \(SIGKILL\); the others go on/.test(cluster.said()), 'told')
+  assert.match(cluster.said(), /ottla start .*node\.id=2/)
+  const read = await ottla(['consume', 'orders', '-e', ...b])
+  assert.deepEqual(read.out.split('\n').sort(), ['', '1', '2', '3'])
+
+  const closed = once(child, 'close')
+  child.kill('SIGINT')
+  assert.deepEqual(await closed, [0, null], cluster.said())
+  assert.match(cluster.said(), /Stopping the brokers, one after another/)
+  assert.deepEqual([...processesOf(data).values()], [])
+  for (const id of [1, 3]) {
+    assert.ok(existsSync(join(data, `broker-${id}`, '.kafka_cleanshutdown')), `broker ${id}`)
+  }
+})
+
+test('killed hard, it leaves no process, and its brokers stop cleanly', { skip }, async () => {
+  const data = join(directory, 'two')
+  const { child } = await startCluster(data, '--brokers', '2')
+  assert.equal(processesOf(data).size, 5)
+  child.kill('SIGKILL')
+  await until(() => processesOf(data).size === 0, 'all are gone')
+  for (const id of [1, 2]) {
+    assert.ok(existsSync(join(data, `broker-${id}`, '.kafka_cleanshutdown')), `broker ${id}`)
+  }
+})
+
+test('without etcd it is said how to get it; a port that is taken is named', async () => {
+  const env = { ...process.env, PATH: directory }
+  const child = spawn(process.execPath, [bin, 'cluster', 'start'], { cwd: directory, env })
+  let error = ''
+  child.stderr.setEncoding('utf8').on('data', chunk => (error += chunk))
+  assert.deepEqual(await once(child, 'close'), [1, null])
+  for (const way of ['apt-get install etcd-server', 'brew install etcd', 'scoop', 'docker run']) {
+    assert.ok(error.includes(way), error)
+  }
+  const wrong = await ottla(['cluster', 'start', '--port', '65534', '--store', 'etcd://a'])
+  assert.match(wrong.error, /the last one is above 65535/)
+})
