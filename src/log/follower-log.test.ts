@@ -270,3 +270,38 @@ function randomOperation(
     run: () => log.appendFetched(Buffer.concat(bytes), epoch),
   }
 }
+
+test('retention and a cut that meet do not take each other’s segments', async () => {
+  for (let seed = 1; seed <= 60; seed++) {
+    await simulated(seed).run(async world => {
+      const random = world.random('moment')
+      const changes = { segmentBytes: 300, retentionBytes: 400 }
+      const log = await openFollower(await openDirectory(world.io()), changes)
+      for (let offset = 0; offset < 40; offset++) {
+        await log.appendFetched(stored(offset, 1, [`${offset}`]), 1)
+      }
+      const nowMs = world.io().clock.wallMs()
+      const retained = log.enforceRetention(40, nowMs)
+      await world.sleep(random.fraction() * 3)
+      const [to, isRestart] = [Math.floor(random.fraction() * 40), random.fraction() < 0.5]
+      await (isRestart ? log.restartAt(to) : log.truncateTo(to))
+      await retained
+      const from = log.logEndOffset
+      await log.appendFetched(stored(from, 2, ['new']), 2)
+      const { records } = await contentOf(log)
+      const what = `seed ${seed}: ${records}`
+      assert.equal(records.at(-1), `${from}:2:new`, what)
+      assert.deepEqual(
+        records.slice(0, -1),
+        (isRestart ? [] : records.slice(0, -1)).map((_, i) => {
+          const offset = log.logStartOffset + i
+          return `${offset}:1:${offset}`
+        }),
+        what,
+      )
+      world.kill()
+      const again = await openFollower(await openDirectory(world.start()), changes)
+      assert.deepEqual((await contentOf(again)).records, records, what)
+    })
+  }
+})

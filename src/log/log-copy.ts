@@ -38,6 +38,8 @@ export class LogCopy {
   readonly #copied = new Map<string, number>()
   /** Segments that are there, synced, with their indexes. */
   readonly #done = new Set<Segment>()
+  /** Of the log, when this began. */
+  readonly #cuts: number
   #isEnded = false
 
   /** `movedFrom` is the id of the directory that the log lies in. */
@@ -45,6 +47,7 @@ export class LogCopy {
     this.folder = folder
     this.#io = io
     this.#log = log
+    this.#cuts = log.cuts
     this.#movedFrom = movedFrom
     this.#pace = new Pace(io.clock, () => Number.POSITIVE_INFINITY)
   }
@@ -85,6 +88,7 @@ export class LogCopy {
 
   #refuseIfEnded(): void {
     if (this.#isEnded) throw new CopyEndedError('it was given up')
+    if (this.#log.cuts > this.#cuts) throw new CopyEndedError('the log was cut meanwhile')
   }
 
   #missing({ logPath, size }: Segment): number {
@@ -105,6 +109,7 @@ export class LogCopy {
 
   /** The log is closed: copies what is missing, and brings all of it to the disk. */
   async finish(): Promise<void> {
+    this.#refuseIfEnded()
     const { disk } = this.#io
     const done = new Set([...this.#done].flatMap(({ paths }) => paths.map(nameOf)))
     const wanted = new Set<string>([movedFromName])

@@ -28,8 +28,8 @@ import { type FoundOffset, findByTimestamp, findMaxTimestamp } from './offset-lo
 import { encodeSnapshot } from './producer-snapshot.ts'
 import { type ActiveProducer, ProducerState, type Undo } from './producer-state.ts'
 import { loadProducers, type RecoveredLog, setAsideFrom, snapshotPath } from './recovery.ts'
-import { expiredSegments } from './retention.ts'
-import { isDiskFull, Segment, SegmentRetiredError } from './segment.ts'
+import { expiredSegments, segmentFacts } from './retention.ts'
+import { isDiskFull, Segment } from './segment.ts'
 import { isFullFor } from './segment-roll.ts'
 import type { StoredBatch, Tail } from './tail-cache.ts'
 import { validateForAppend } from './validation.ts'
@@ -52,6 +52,7 @@ interface Waiting {
 }
 
 const nothing: readonly Waiting[] = []
+const idle: Promise<void> = Promise.resolve()
 
 const maxGroupBatches = 1024
 const maxGroupBytes = 16 * 1024 * 1024
@@ -73,6 +74,8 @@ export class Log {
   /** As the directory's checkpoint has it. */
   checkpointedHighWatermark = 0
   listener: LogListener = unheard
+  /** How often it was cut: bytes that were read before are not those at the same place now. */
+  cuts = 0
 
   readonly #host: LogHost
   #tail: Tail | undefined
@@ -88,6 +91,8 @@ export class Log {
   #writing: Segment
   #writer: Promise<void> | undefined
   #group = nothing
+  /** Settles when nobody takes segments away. */
+  #taking = idle
   /** Called when the group under way is written, or failed. */
   #afterGroup: (() => void)[] | undefined
   /** Set while the file may not say what the table says. */
@@ -564,7 +569,8 @@ export class Log {
       this.logStartOffset = offset
       // Deleting comes first: it may make the room that the checkpoint needs.
       const newest = this.#segments.findLastIndex((_, index) => this.#endOf(index) <= offset)
-      await this.#deleteThrough(this.#segments[newest])
+      const segment = this.#segments[newest]
+      await this.#alone(() => this.#deleteThrough(segment))
       await this.#host.logStartMoved()
     })
   }
@@ -575,26 +581,25 @@ export class Log {
     this.#producers.expire(nowMs)
     await this.#compaction?.moved()
     const segments = [...this.#segments]
-    const facts = segments.map((segment, index) => ({
-      endOffset: this.#endOf(index),
-      sizeBytes: segment.size,
-      largestTimestampMs: segment.createdMs,
-    }))
-    for (const [index, segment] of segments.entries()) {
-      // One that compaction replaces meanwhile is looked at the next time.
-      const largest = await segment.largest(this.#config.indexIntervalBytes).catch(error => {
-        if (!(error instanceof SegmentRetiredError)) throw error
-      })
-      if (largest) facts[index]!.largestTimestampMs = largest.timestamp
-    }
+    const ends = segments.map((_, index) => this.#endOf(index))
+    const facts = await segmentFacts(segments, ends, this.#config.indexIntervalBytes)
     if (this.#closed !== undefined) return
     const bounds = { logStartOffset: this.logStartOffset, highWatermark }
     const count = expiredSegments(facts, this.#config, bounds, nowMs)
     const newest = segments[count - 1]
     await this.#orFail(async () => {
-      if (newest !== undefined && newest === this.#active) await this.#rollNow()
-      await this.#deleteThrough(newest)
+      await this.#alone(async () => {
+        if (newest !== undefined && newest === this.#active) await this.#rollNow()
+        await this.#deleteThrough(newest)
+      })
     })
+  }
+
+  /** Who takes segments away waits for who does it now. */
+  #alone(run: () => Promise<void>): Promise<void> {
+    const taking = this.#taking.then(run)
+    this.#taking = taking.catch(() => {})
+    return taking
   }
 
   /** The last one may wait for the writer, which is in one before it. */
@@ -668,8 +673,9 @@ export class Log {
     await this.#drained()
     this.refuseIfClosed()
     const letGo = await this.compaction.hold()
+    this.cuts++
     try {
-      await run()
+      await this.#alone(run)
     } catch (error) {
       this.#host.fail(error as Error)
       throw new KafkaError('KAFKA_STORAGE_ERROR', (error as Error).message)

@@ -1,11 +1,31 @@
-/** Which of the oldest segments cleanup.policy=delete takes. Pure. */
+/** Which of the oldest segments cleanup.policy=delete takes. */
 import type { LogConfig } from '../config/log-config.ts'
+import { type Segment, SegmentRetiredError } from './segment.ts'
 
 export interface SegmentFacts {
   /** Exclusive. */
   readonly endOffset: number
   readonly sizeBytes: number
   readonly largestTimestampMs: number
+}
+
+/** What retention looks at; `ends` are those of the segments as they were when it began to look. */
+export async function segmentFacts(
+  segments: readonly Segment[],
+  ends: readonly number[],
+  indexIntervalBytes: number,
+): Promise<SegmentFacts[]> {
+  const facts: SegmentFacts[] = []
+  const sizes = segments.map(({ size }) => size)
+  for (const [index, segment] of segments.entries()) {
+    // One that compaction replaces meanwhile is looked at the next time.
+    const largest = await segment.largest(indexIntervalBytes).catch(error => {
+      if (!(error instanceof SegmentRetiredError)) throw error
+    })
+    const largestTimestampMs = largest?.timestamp ?? segment.createdMs
+    facts.push({ endOffset: ends[index]!, sizeBytes: sizes[index]!, largestTimestampMs })
+  }
+  return facts
 }
 
 /**
