@@ -72,6 +72,16 @@ test('three brokers start, keep records through a loss, and stop in order', { sk
   process.kill(lost, 'SIGKILL')
   await until(() => /broker 2 ended \(SIGKILL\); the others go on/.test(cluster.said()), 'told')
   assert.match(cluster.said(), /ottla start .*node\.id=2/)
+  let status = await ottla(['cluster', 'status', ...b])
+  assert.match(status.out, /^Cluster \S{22}: \d+ topics?, \d+ partitions$/m)
+  const fell = async () => {
+    status = await ottla(['cluster', 'status', '--json', ...b])
+    const { brokers, troubled } = JSON.parse(status.out)
+    return brokers[1].address === null && troubled.length >= 3
+  }
+  for (const endMs = performance.now() + 30_000; !(await fell()); ) {
+    assert.ok(performance.now() < endMs, status.out)
+  }
   const read = await ottla(['consume', 'orders', '-e', ...b])
   assert.deepEqual(read.out.split('\n').sort(), ['', '1', '2', '3'])
 

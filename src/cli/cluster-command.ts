@@ -1,5 +1,5 @@
 /** The command line of `ottla cluster`. */
-import { type Command, collect, command, examples, whole } from './command.ts'
+import { type Command, collect, command, examples, talks, whole } from './command.ts'
 
 /** More processes than this are no trial on one machine. */
 const maxBrokers = 30
@@ -9,6 +9,7 @@ export function cluster(): Command {
   const cluster = command('cluster', 'Run a cluster on this machine; look at one; save metadata.')
   cluster.usage('<command> [options]').helpCommand(false)
   cluster.addCommand(startCluster())
+  cluster.addCommand(clusterStatus())
   cluster.addCommand(etcd(), { hidden: true })
   examples(cluster, [['ottla cluster start --brokers 3', 'etcd and three brokers, until Ctrl-C']])
   return cluster
@@ -34,6 +35,21 @@ function startCluster(): Command {
     ['ottla cluster start --store etcd://127.0.0.1:2379', 'with an etcd that runs already'],
   ])
   return start.action(async options => (await import('./cluster-start.ts')).startCluster(options))
+}
+
+function clusterStatus(): Command {
+  const status = talks(command('status', 'Brokers, and partitions that lack a leader or copies.'))
+    .option('-w, --watch', 'again and again, until Ctrl-C')
+    .option('--interval <seconds>', 'how often with --watch', whole(1, 3600), 2)
+    .option('--json', 'one JSON document, with --watch one a line')
+  examples(status, [
+    ['ottla cluster status', ''],
+    ['ottla cluster status --watch -b host1:9092,host2:9092', ''],
+    ['ottla cluster status --json | jq .troubled', ''],
+  ])
+  return status.action(async options =>
+    (await import('./cluster-status.ts')).clusterStatus(options),
+  )
 }
 
 /** What `cluster start` runs to have etcd watched over. */
