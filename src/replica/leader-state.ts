@@ -57,11 +57,20 @@ export interface LeadershipStart {
 interface Follower {
   readonly brokerEpoch: bigint
   readonly endOffset: number
+  readonly logStartOffset: number
   /** When it last held all that the leader had; −∞: never. */
   readonly caughtUpMs: number
   readonly fetchedMs: number
   /** Where the leader's log ended then. */
   readonly leaderEnd: number
+}
+
+/** How far a member of the ISR has come. */
+export interface MemberEnd {
+  readonly brokerId: number
+  readonly endOffset: number
+  /** Monotonic, when it last held all that the leader had. */
+  readonly caughtUpMs: number
 }
 
 const nothing: LeaderEffects = {}
@@ -127,6 +136,17 @@ export class LeaderState {
     return [...isr, ...joining]
   }
 
+  /** Members of the ISR that hold the record at `offset`, or will hold it next. */
+  *membersHolding(offset: number): Iterable<MemberEnd> {
+    for (const member of this.committed.isr) {
+      const follower = this.#followerOf(member)
+      if (follower === undefined) continue
+      const { endOffset, logStartOffset, caughtUpMs } = follower
+      if (logStartOffset > offset || endOffset < offset) continue
+      yield { brokerId: member[0], endOffset, caughtUpMs }
+    }
+  }
+
   /** Last end it reported in this leader epoch; undefined before its first fetch. */
   followerEnd(brokerId: number): number | undefined {
     return this.#followers?.get(brokerId)?.endOffset
@@ -153,12 +173,16 @@ export class LeaderState {
     }
   }
 
-  /** Follower `member` fetched in `leaderEpoch`, and holds every record below `endOffset`. */
+  /**
+   * Follower `member` fetched in `leaderEpoch`, and holds every record below `endOffset` that its log
+   * did not lose from its start.
+   */
   onFollowerEnd(
     member: Member,
     leaderEpoch: number,
     endOffset: number,
     nowMs: number,
+    logStartOffset = 0,
   ): LeaderEffects {
     if (leaderEpoch !== this.leaderEpoch) return nothing
     const [brokerId, brokerEpoch] = member
@@ -172,6 +196,7 @@ export class LeaderState {
     this.#followers.set(brokerId, {
       brokerEpoch,
       endOffset,
+      logStartOffset,
       caughtUpMs,
       fetchedMs: nowMs,
       leaderEnd: this.#ownEnd,

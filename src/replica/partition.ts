@@ -19,6 +19,7 @@ import {
   type LeaderEffects,
   LeaderState,
 } from './leader-state.ts'
+import { nearestReplica, type ReadReplica } from './read-replica.ts'
 import { Waiters } from './waiters.ts'
 
 /** Whether records of open transactions are seen (KIP-98). */
@@ -47,6 +48,8 @@ export interface FollowerFetch {
   /** Newest in its own table; −1: its log is empty. */
   readonly lastFetchedEpoch: number
   readonly currentLeaderEpoch: number
+  /** Of its own log; without it, or −1: 0. */
+  readonly logStartOffset?: number
 }
 
 /** Where a log of `offset` records, the last ones of some epoch, parts from the leader's (KIP-595). */
@@ -114,6 +117,8 @@ export class Partition implements LogListener {
   #config: LogConfig
   #leader: LeaderState | undefined
   #driver: LeaderDriver | undefined
+  /** −1: no leader was followed since this broker led. */
+  #followedEpoch = -1
   #isLeaving = false
   /** Settles when no records are being deleted. */
   #deleting: Promise<unknown> | undefined
@@ -167,6 +172,11 @@ export class Partition implements LogListener {
   /** Of the leadership held here; −1 without. */
   get leaderEpoch(): number {
     return this.#leader?.leaderEpoch ?? -1
+  }
+
+  /** Of the leadership held, or followed, here: consumers may read; −1 without. */
+  get readableEpoch(): number {
+    return this.#leader?.leaderEpoch ?? this.#followedEpoch
   }
 
   /** The leader epoch in which records are taken now. Throws NOT_LEADER_OR_FOLLOWER, KAFKA_STORAGE_ERROR. */
@@ -247,11 +257,12 @@ export class Partition implements LogListener {
   }
 
   /**
-   * Whole batches from `offset` up to what the isolation may see; none above it. Throws
-   * OFFSET_OUT_OF_RANGE outside [log start, LEO], FENCED_LEADER_EPOCH, UNKNOWN_LEADER_EPOCH.
+   * Whole batches from `offset` up to what the isolation may see; none above it. A follower serves
+   * what its leader said is replicated (KIP-392). Throws OFFSET_OUT_OF_RANGE outside [log start, LEO],
+   * NOT_LEADER_OR_FOLLOWER, FENCED_LEADER_EPOCH, UNKNOWN_LEADER_EPOCH.
    */
   async read(options: ReadOptions): Promise<ReadResult> {
-    this.#leaderFor(options.currentLeaderEpoch)
+    this.#refuseOtherEpoch(options.currentLeaderEpoch)
     this.#refuseOutside(options.offset)
     return this.#readBelow(this.#visibleEnd(options.isolation), options)
   }
@@ -263,7 +274,7 @@ export class Partition implements LogListener {
    * older registration, OFFSET_OUT_OF_RANGE.
    */
   onFollowerFetch(fetch: FollowerFetch): Divergence | undefined {
-    const { member, offset, lastFetchedEpoch, currentLeaderEpoch } = fetch
+    const { member, offset, lastFetchedEpoch, currentLeaderEpoch, logStartOffset = 0 } = fetch
     // A follower says in which epoch it is: without that its progress could not be counted.
     const leader = this.#leaderIn(currentLeaderEpoch)
     leader.refuseUnlessReplica(member)
@@ -271,7 +282,8 @@ export class Partition implements LogListener {
     if (divergence !== undefined) return divergence
     this.#refuseOutside(offset)
     const nowMs = this.#clock.monotonicMs()
-    this.#apply(leader.onFollowerEnd(member, currentLeaderEpoch, offset, nowMs))
+    const { leaderEpoch } = leader
+    this.#apply(leader.onFollowerEnd(member, leaderEpoch, offset, nowMs, logStartOffset))
     return undefined
   }
 
@@ -306,12 +318,31 @@ export class Partition implements LogListener {
   }
 
   /**
+   * Broker id of the in-sync follower from which a consumer in `rack` had better read; undefined: it is
+   * right here. `rackOf` is undefined for a broker that cannot be reached.
+   */
+  preferredReplica(
+    offset: number,
+    rack: string,
+    rackOf: (brokerId: number) => string | null | undefined,
+  ): number | undefined {
+    const leader = this.#leader
+    if (leader === undefined || rack === '') return undefined
+    const followers: ReadReplica[] = []
+    for (const end of leader.membersHolding(offset)) {
+      const rackOfIt = rackOf(end.brokerId)
+      if (rackOfIt !== undefined) followers.push({ ...end, rack: rackOfIt })
+    }
+    return nearestReplica(followers, rackOf(leader.self[0]) ?? null, rack)?.brokerId
+  }
+
+  /**
    * Where this log and one parts that ends at `offset` with records of `lastFetchedEpoch`, −1: without
    * any. Throws OFFSET_OUT_OF_RANGE when that epoch is not known here.
    */
   divergence(lastFetchedEpoch: number, offset: number): Divergence | undefined {
     if (lastFetchedEpoch === -1) return undefined
-    const known = this.offsetForLeaderEpoch(-1, lastFetchedEpoch)
+    const known = this.#endOfEpoch(lastFetchedEpoch)
     if (known.endOffset === -1) throw new KafkaError('OFFSET_OUT_OF_RANGE')
     if (known.leaderEpoch === lastFetchedEpoch && known.endOffset >= offset) return undefined
     return { epoch: known.leaderEpoch, endOffset: known.endOffset }
@@ -372,6 +403,10 @@ export class Partition implements LogListener {
     leaderEpoch: number,
   ): { leaderEpoch: number; endOffset: number } {
     this.#leaderFor(currentLeaderEpoch)
+    return this.#endOfEpoch(leaderEpoch)
+  }
+
+  #endOfEpoch(leaderEpoch: number): { leaderEpoch: number; endOffset: number } {
     const { epochs } = this.#log
     if (leaderEpoch < 0 || leaderEpoch > epochs.latest) return { leaderEpoch: -1, endOffset: -1 }
     const found = epochs.endOf(leaderEpoch, this.logEndOffset)
@@ -404,6 +439,7 @@ export class Partition implements LogListener {
     // What they had seen reached may have been cut since.
     this.#written = undefined
     this.#replicated = undefined
+    this.#followedEpoch = -1
     this.#isLeaving = false
     const epochStartOffset = this.#log.logEndOffset
     const highWatermark = this.#highWatermark
@@ -437,6 +473,12 @@ export class Partition implements LogListener {
     if (!leader.hasEnoughReplicas) {
       this.#replicated?.fail(0, new KafkaError('NOT_ENOUGH_REPLICAS_AFTER_APPEND'))
     }
+  }
+
+  /** Another broker leads in this epoch, and is copied from: what it says is replicated can be read. */
+  follow(leaderEpoch: number): void {
+    this.#followedEpoch = leaderEpoch
+    this.#progress()
   }
 
   /** What came of a proposal, for certain; `known`: the state in the store then. */
@@ -476,6 +518,7 @@ export class Partition implements LogListener {
   onOffline(cause: Error): void {
     this.#offline ??= cause
     this.#leader = undefined
+    this.#followedEpoch = -1
     this.#failAll(new KafkaError('KAFKA_STORAGE_ERROR'))
     this.onLeadership(this)
   }
@@ -520,12 +563,17 @@ export class Partition implements LogListener {
   #leaderIn(currentLeaderEpoch: number): LeaderState {
     const leader = this.#leader
     if (leader === undefined) throw this.#offlineError() ?? new KafkaError('NOT_LEADER_OR_FOLLOWER')
-    if (currentLeaderEpoch !== leader.leaderEpoch) {
-      throw new KafkaError(
-        currentLeaderEpoch < leader.leaderEpoch ? 'FENCED_LEADER_EPOCH' : 'UNKNOWN_LEADER_EPOCH',
-      )
-    }
+    refuseOther(currentLeaderEpoch, leader.leaderEpoch)
     return leader
+  }
+
+  /** As a leader and as a follower. */
+  #refuseOtherEpoch(currentLeaderEpoch: number): void {
+    const { readableEpoch } = this
+    if (readableEpoch === -1) {
+      throw this.#offlineError() ?? new KafkaError('NOT_LEADER_OR_FOLLOWER')
+    }
+    if (currentLeaderEpoch !== -1) refuseOther(currentLeaderEpoch, readableEpoch)
   }
 
   #offlineError(): KafkaError | undefined {
@@ -575,4 +623,11 @@ export class Partition implements LogListener {
     this.#watchers = undefined
     for (const run of watchers) run()
   }
+}
+
+/** Throws FENCED_LEADER_EPOCH, UNKNOWN_LEADER_EPOCH. */
+function refuseOther(currentLeaderEpoch: number, leaderEpoch: number): void {
+  if (currentLeaderEpoch === leaderEpoch) return
+  const isOlder = currentLeaderEpoch < leaderEpoch
+  throw new KafkaError(isOlder ? 'FENCED_LEADER_EPOCH' : 'UNKNOWN_LEADER_EPOCH')
 }

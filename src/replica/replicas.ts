@@ -212,6 +212,14 @@ export class Replicas {
     throw new KafkaError(isBroken ? 'KAFKA_STORAGE_ERROR' : 'NOT_LEADER_OR_FOLLOWER')
   }
 
+  /** The same, for consumers: a follower that copies from its leader will do (KIP-392). */
+  readable(topic: string, index: number): Partition {
+    const partition = this.get(topic, index)
+    return partition !== undefined && partition.readableEpoch !== -1
+      ? partition
+      : this.leader(topic, index)
+  }
+
   get(topic: string, index: number): Partition | undefined {
     return this.#byName.get(topic)?.[index]
   }
@@ -529,6 +537,7 @@ export class Replicas {
     await this.#fetchers.unfollow(log)
     const state = stateNow()
     if (this.#isClosed || !isToFollow(state)) return
+    partition.follow(state!.leaderEpoch)
     this.#fetchers.follow(partition, log, state!.leader![0], state!.leaderEpoch)
   }
 

@@ -28,6 +28,7 @@ function partition(index: number, fetchOffset = 0): FetchPartition {
     maxBytes: 100,
     currentLeaderEpoch: -1,
     lastFetchedEpoch: -1,
+    followerLogStart: -1,
     highWatermark: -1,
     logStartOffset: -1,
   }

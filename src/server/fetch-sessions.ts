@@ -25,6 +25,8 @@ export interface FetchPartition {
   currentLeaderEpoch: number
   /** −1: not checked. */
   lastFetchedEpoch: number
+  /** Of the log of a follower that fetches; −1: it does not say. */
+  followerLogStart: number
   /** What the session was last told; −1: nothing, or an error. */
   highWatermark: number
   logStartOffset: number
@@ -216,6 +218,7 @@ class Session {
         known.maxBytes = wanted.maxBytes
         known.currentLeaderEpoch = wanted.currentLeaderEpoch
         known.lastFetchedEpoch = wanted.lastFetchedEpoch
+        known.followerLogStart = wanted.followerLogStart
       }
     }
     for (const forgotten of request.forgotten) this.#partitions.delete(keyOf(forgotten))

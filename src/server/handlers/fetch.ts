@@ -8,33 +8,24 @@
  * and what the whole answer has left; the first batch found is sent whatever its size, so that a
  * consumer always gets on.
  *
- * A follower is served like a consumer, with these differences: it says who it is, with its broker
- * epoch (KIP-903, v15+; an older version cannot, and is refused); how far it has come is noted when
- * the request comes, before it waits; it reads to the end of the log. That only the high watermark
- * moved answers no request: a follower hears of it with its next answer, as from Apache Kafka.
+ * Consumers and followers (partition-read.ts) are served alike. That only the high watermark moved
+ * answers no follower: it hears of it with its next answer, as from Apache Kafka.
  */
-import type { Member } from '../../cluster/partition-state.ts'
-import { KafkaError } from '../../protocol/errors.ts'
 import type { FetchRequest, FetchResponse } from '../../protocol/messages/fetch.ts'
-import type {
-  Divergence,
-  FollowerFetch,
-  Isolation,
-  Partition,
-  ReadResult,
-} from '../../replica/partition.ts'
+import type { Isolation, Partition } from '../../replica/partition.ts'
 import type { Failure, RequestContext } from '../context.ts'
 import { type CurrentLeaders, currentLeaders } from '../current-leaders.ts'
-import type { FetchContext, FetchPartition, SessionRequest } from '../fetch-sessions.ts'
+import type { FetchContext, SessionRequest } from '../fetch-sessions.ts'
+import { fetcherOf, PartitionRead, type ReadLimits } from '../partition-read.ts'
 
 type TopicAnswer = FetchResponse['responses'][number]
 type PartitionAnswer = TopicAnswer['partitions'][number]
 
 export async function fetch(ctx: RequestContext, request: FetchRequest): Promise<FetchResponse> {
   const fetcher = fetcherOf(ctx, request)
-  const session = openSession(ctx, request, fetcher !== 'consumer')
+  const session = openSession(ctx, request, fetcher.kind === 'follower')
   const maxBytes = Math.max(0, Math.min(request.maxBytes, ctx.config.fetchMaxBytes))
-  const reads = session.partitions.map(wanted => readOf(ctx, wanted, fetcher))
+  const reads = session.partitions.map(wanted => new PartitionRead(ctx, wanted, fetcher))
   const minBytes = Math.min(request.minBytes, maxBytes)
   await untilReadable(ctx, reads, minBytes, ctx.deadlineMs(request.maxWaitMs))
 
@@ -45,16 +36,6 @@ export async function fetch(ctx: RequestContext, request: FetchRequest): Promise
   } finally {
     ctx.server.memory.give(granted)
   }
-}
-
-/** A replica without a broker epoch is none that can be told from its earlier life. */
-type Fetcher = Member | 'consumer' | 'unknown replica'
-
-function fetcherOf({ version }: RequestContext, request: FetchRequest): Fetcher {
-  if (version < 15) return request.replicaId < 0 ? 'consumer' : 'unknown replica'
-  const { replicaId, replicaEpoch } = request.replicaState
-  if (replicaId < 0) return 'consumer'
-  return replicaEpoch < 0 ? 'unknown replica' : [replicaId, BigInt(replicaEpoch)]
 }
 
 function openSession(
@@ -76,6 +57,7 @@ function openSession(
         maxBytes: data.partitionMaxBytes,
         currentLeaderEpoch: data.currentLeaderEpoch,
         lastFetchedEpoch: data.lastFetchedEpoch,
+        followerLogStart: data.logStartOffset,
         highWatermark: -1,
         logStartOffset: -1,
       })),
@@ -87,84 +69,31 @@ function openSession(
   return ctx.server.sessions.open(flat, ctx.io.clock.monotonicMs())
 }
 
-/** One partition of this fetch. */
-interface Read {
-  readonly wanted: FetchPartition
-  /** Or why it cannot be read. */
-  readonly partition: Partition | KafkaError
-  readonly follower: Member | undefined
-  /** Readable now, within the partition's limit. */
-  bytes: number
-}
-
-function readOf(ctx: RequestContext, wanted: FetchPartition, fetcher: Fetcher): Read {
-  const follower = typeof fetcher === 'string' ? undefined : fetcher
-  try {
-    if (fetcher === 'unknown replica') throw new KafkaError('NOT_LEADER_OR_FOLLOWER')
-    const partition = ctx.leader(ctx.topic(wanted.topicId, wanted.topic).name, wanted.index)
-    if (follower !== undefined) partition.onFollowerFetch(followerFetch(follower, wanted))
-    return { wanted, partition, follower, bytes: readable(partition, wanted, follower) }
-  } catch (error) {
-    if (error instanceof KafkaError) return { wanted, partition: error, follower, bytes: 0 }
-    throw error
-  }
-}
-
-function followerFetch(member: Member, wanted: FetchPartition): FollowerFetch {
-  const { fetchOffset: offset, lastFetchedEpoch, currentLeaderEpoch } = wanted
-  return { member, offset, lastFetchedEpoch, currentLeaderEpoch }
-}
-
-function readable(
-  partition: Partition,
-  { fetchOffset, maxBytes }: FetchPartition,
-  follower: Member | undefined,
-): number {
-  // Whatever the limit, one batch may be read.
-  const isFollower = follower !== undefined
-  return Math.min(partition.availableBytes(fetchOffset, isFollower), Math.max(1, maxBytes))
-}
-
 /** The most that partitions with something to read may take. */
-function allowedBytes(reads: readonly Read[]): number {
-  const allowed = ({ bytes, wanted }: Read) => (bytes > 0 ? Math.max(0, wanted.maxBytes) : 0)
+function allowedBytes(reads: readonly PartitionRead[]): number {
+  const allowed = ({ bytes, wanted }: PartitionRead) =>
+    bytes > 0 ? Math.max(0, wanted.maxBytes) : 0
   return reads.reduce((sum, read) => sum + allowed(read), 0)
 }
 
-function readableBytes(reads: readonly Read[]): number {
+function readableBytes(reads: readonly PartitionRead[]): number {
   return reads.reduce((sum, { bytes }) => sum + bytes, 0)
-}
-
-/** Whether the answer for this partition is not "nothing new": it must not wait. */
-function hasErrorToTell({ partition, wanted }: Read): boolean {
-  if (partition instanceof KafkaError) return true
-  const { fetchOffset, currentLeaderEpoch, lastFetchedEpoch } = wanted
-  const isOutOfRange =
-    fetchOffset < partition.logStartOffset || fetchOffset > partition.logEndOffset
-  const isOtherEpoch = currentLeaderEpoch !== -1 && currentLeaderEpoch !== partition.leaderEpoch
-  if (isOutOfRange || isOtherEpoch) return true
-  try {
-    return partition.divergence(lastFetchedEpoch, fetchOffset) !== undefined
-  } catch (error) {
-    if (error instanceof KafkaError) return true
-    throw error
-  }
 }
 
 /** Parks until `minBytes` are readable, an error is to be told, or the waiting is over. */
 async function untilReadable(
   ctx: RequestContext,
-  reads: readonly Read[],
+  reads: readonly PartitionRead[],
   minBytes: number,
   deadlineMs: number,
 ): Promise<void> {
   const { clock } = ctx.io
   const { hurry } = ctx.connection
-  const isReady = () => readableBytes(reads) >= minBytes || reads.some(hasErrorToTell)
+  const isReady = () => readableBytes(reads) >= minBytes || reads.some(read => read.hasNews())
   const waitMs = deadlineMs - clock.monotonicMs()
   if (reads.length === 0 || waitMs <= 0 || hurry.aborted || isReady()) return
   await new Promise<void>(resolve => {
-    const cancels = new Map<Read, () => void>()
+    const cancels = new Map<PartitionRead, () => void>()
     const finish = () => {
       timer.cancel()
       hurry.removeEventListener('abort', finish)
@@ -172,17 +101,16 @@ async function untilReadable(
       resolve()
     }
     let missing = minBytes - readableBytes(reads)
-    const park = (read: Read) => {
-      const partition = read.partition as Partition
+    const park = (read: PartitionRead) => {
       const wake = () => {
         const before = read.bytes
-        read.bytes = readable(partition, read.wanted, read.follower)
+        read.look()
         missing -= read.bytes - before
         // Leadership may be gone: what that means is for the read to say.
-        if (missing <= 0 || hasErrorToTell(read) || !isLed(ctx, partition)) finish()
+        if (missing <= 0 || read.hasNews() || !read.isStillServed()) finish()
         else park(read)
       }
-      cancels.set(read, partition.onceProgress(wake))
+      cancels.set(read, (read.partition as Partition).onceProgress(wake))
     }
     const timer = clock.timer(waitMs, finish)
     hurry.addEventListener('abort', finish)
@@ -190,20 +118,11 @@ async function untilReadable(
   })
 }
 
-function isLed(ctx: RequestContext, partition: Partition): boolean {
-  try {
-    return ctx.leader(partition.topic, partition.index) === partition
-  } catch (error) {
-    if (error instanceof KafkaError) return false
-    throw error
-  }
-}
-
 /** Reads in order and shapes the answer. */
 async function answer(
   ctx: RequestContext,
   session: FetchContext,
-  reads: readonly Read[],
+  reads: readonly PartitionRead[],
   maxBytes: number,
   isolation: Isolation,
 ): Promise<FetchResponse> {
@@ -213,14 +132,17 @@ async function answer(
   let isEmpty = true
   for (const read of reads) {
     const { wanted } = read
-    const limit = Math.max(0, Math.min(left, wanted.maxBytes))
-    const { data, bytes } = await readPartition(ctx, read, limit, isEmpty, isolation, leaders)
+    const limits = {
+      maxBytes: Math.max(0, Math.min(left, wanted.maxBytes)),
+      atLeastOneBatch: isEmpty,
+    }
+    const { data, bytes } = await readPartition(ctx, read, limits, isolation, leaders)
     left -= bytes
     isEmpty &&= bytes === 0
-    const { errorCode, highWatermark, logStartOffset = -1 } = data
+    const { errorCode, highWatermark, logStartOffset = -1, preferredReadReplica = -1 } = data
     const news = {
       errorCode,
-      hasAdvice: data.divergingEpoch !== undefined,
+      hasAdvice: data.divergingEpoch !== undefined || preferredReadReplica !== -1,
       bytes,
       highWatermark: Number(highWatermark),
       logStartOffset: Number(logStartOffset),
@@ -240,9 +162,8 @@ const noRecords = new Uint8Array(0)
 
 async function readPartition(
   ctx: RequestContext,
-  read: Read,
-  maxBytes: number,
-  atLeastOneBatch: boolean,
+  read: PartitionRead,
+  limits: ReadLimits,
   isolation: Isolation,
   leaders: CurrentLeaders,
 ): Promise<{ data: PartitionAnswer; bytes: number }> {
@@ -250,8 +171,9 @@ async function readPartition(
   const partitionIndex = wanted.index
   const abortedTransactions = isolation === 'read_committed' ? [] : null
   try {
-    const result = await readRecords(read, maxBytes, atLeastOneBatch, isolation)
-    const { highWatermark, lastStableOffset, logStartOffset, chunks, bytes, divergence } = result
+    const found = await read.read(limits, isolation)
+    const { highWatermark, lastStableOffset, logStartOffset, chunks, bytes } = found
+    const { divergence, preferredReplica } = found
     const data: PartitionAnswer = {
       partitionIndex,
       errorCode: 0,
@@ -261,6 +183,7 @@ async function readPartition(
       abortedTransactions,
       records: chunks,
       ...(divergence !== undefined && { divergingEpoch: divergence }),
+      ...(preferredReplica !== undefined && { preferredReadReplica: preferredReplica }),
     }
     return { data, bytes }
   } catch (error) {
@@ -270,34 +193,13 @@ async function readPartition(
       partitionIndex,
       errorCode,
       highWatermark: -1,
+      logStartOffset: read.logStartAfter(error),
       abortedTransactions,
       records: noRecords,
       ...(currentLeader !== undefined && { currentLeader }),
     }
     return { data, bytes: 0 }
   }
-}
-
-/** Throws what the fetch of this partition is refused with. */
-async function readRecords(
-  { wanted, partition, follower }: Read,
-  maxBytes: number,
-  atLeastOneBatch: boolean,
-  isolation: Isolation,
-): Promise<ReadResult & { readonly divergence: Divergence | undefined }> {
-  if (partition instanceof KafkaError) throw partition
-  if (follower !== undefined) {
-    const fetch = followerFetch(follower, wanted)
-    return partition.readForFollower({ ...fetch, maxBytes, atLeastOneBatch })
-  }
-  const { fetchOffset: offset, currentLeaderEpoch, lastFetchedEpoch } = wanted
-  const divergence = partition.divergence(lastFetchedEpoch, offset)
-  const limits =
-    divergence === undefined
-      ? { maxBytes, atLeastOneBatch }
-      : { maxBytes: 0, atLeastOneBatch: false }
-  const result = await partition.read({ offset, currentLeaderEpoch, isolation, ...limits })
-  return { ...result, divergence }
 }
 
 /** From v7 the whole request has an error code, and no partitions with it. */
