@@ -158,6 +158,7 @@ export class Campaign {
     }
     this.#doing = fault.kind
     this.observer.begin()
+    const begunAt = Date.now()
     const inflicted = await fault.inflict(context)
     if (inflicted === undefined) return
     const struckAt = Date.now()
@@ -171,11 +172,12 @@ export class Campaign {
     await inflicted.heal()
     const healedAt = Date.now()
     await this.#until(healDeadlineMs, () => this.#isWhole(healedAt))
-    const { outageMs } = observer
-    this.#rows.get(fault.kind)!.outagesMs.push(outageMs)
+    const { ms, partition, endedAt } = observer.outage
+    this.#rows.get(fault.kind)!.outagesMs.push(ms)
     const wholeMs = Date.now() - healedAt
     const { say } = this.#options
-    say(`${fault.kind}: ${inflicted.what}; ${outageMs} ms${trouble}; whole after ${wholeMs} ms`)
+    const outage = `${ms} ms in partition ${partition} until ${endedAt - begunAt} ms${trouble}`
+    say(`${fault.kind}: ${inflicted.what}; ${outage}; whole ${wholeMs} ms after it was healed`)
     if (!this.#isWhole(healedAt)) {
       const condition = this.#condition(healedAt)
       this.#ledger.breach(`${fault.kind}: not whole ${healDeadlineMs} ms after: ${condition}`)

@@ -14,7 +14,7 @@ import { readdirSync } from 'node:fs'
 import type { Net, Place } from './net.ts'
 
 const folder = '/run/netns'
-const prefixVariable = 'OTTLA_CLUSTER_NAMESPACES'
+const prefixVariable = 'CLUSTER_TEST_NAMESPACES'
 const subnet = '10.214.0'
 const nowhere = '02:00:00:00:00:ff'
 const observerNumber = 250

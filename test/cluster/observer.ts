@@ -22,6 +22,14 @@ export interface PartitionView {
   readonly isr: readonly number[]
 }
 
+export interface Outage {
+  readonly ms: number
+  /** −1: there was none. */
+  readonly partition: number
+  /** When it took writes again, ms of the wall clock. */
+  readonly endedAt: number
+}
+
 /** The pause between two writes of the prober: no part of an outage. */
 const pauseMs = 50
 
@@ -31,8 +39,7 @@ export class Observer {
   /** By partition: when the last acknowledged write was sent, and when it was acknowledged. */
   readonly #sentAt: number[]
   readonly #ackedAt: number[]
-  /** By partition: the longest wait since `begin`. */
-  #longestMs: number[]
+  #outage: Outage = { ms: 0, partition: -1, endedAt: 0 }
   readonly partitions: number
 
   constructor(
@@ -45,7 +52,6 @@ export class Observer {
     this.partitions = partitions
     this.#sentAt = Array.from({ length: partitions }, () => 0)
     this.#ackedAt = Array.from({ length: partitions }, () => 0)
-    this.#longestMs = Array.from({ length: partitions }, () => 0)
     const program = join(import.meta.dirname, 'prober.ts')
     const [command = '', ...words] = [
       ...place.within,
@@ -67,12 +73,12 @@ export class Observer {
 
   /** Forgets the waits so far. */
   begin(): void {
-    this.#longestMs = this.#longestMs.map(() => 0)
+    this.#outage = { ms: 0, partition: -1, endedAt: 0 }
   }
 
-  /** The longest time since `begin` in which a partition was not writable, ms; of all partitions. */
-  get outageMs(): number {
-    return Math.max(...this.#longestMs)
+  /** The longest time since `begin` in which a partition was not writable. */
+  get outage(): Outage {
+    return this.#outage
   }
 
   /** Whether each partition has acknowledged a write that was sent after `at`, ms of the wall clock. */
@@ -102,8 +108,8 @@ export class Observer {
     const [partition = 0, sentAt = 0, ackedAt = 0] = line.split(' ').slice(1).map(Number)
     const before = this.#ackedAt[partition]!
     if (before > 0) {
-      const waitMs = Math.max(0, ackedAt - before - pauseMs)
-      this.#longestMs[partition] = Math.max(this.#longestMs[partition]!, waitMs)
+      const ms = Math.max(0, ackedAt - before - pauseMs)
+      if (ms > this.#outage.ms) this.#outage = { ms, partition, endedAt: ackedAt }
     }
     this.#sentAt[partition] = sentAt
     this.#ackedAt[partition] = ackedAt
