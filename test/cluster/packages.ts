@@ -1,5 +1,5 @@
 /** The package of a commit, packed and installed as users get it. */
-import { execFileSync, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 
@@ -21,20 +21,24 @@ export function knowsSharedStore(commit: string): boolean {
   )
 }
 
-/** Answers the program that `node` runs to start it. */
+/** Answers the program that `node` runs to start it. Throws when that commit does not build. */
 export function install(commit: string, directory: string): string {
   const [tree, app] = [join(directory, 'tree'), join(directory, 'app')]
   for (const each of [tree, app]) mkdirSync(each, { recursive: true })
-  const archive = execFileSync('git', ['archive', commit], {
-    cwd: root,
-    maxBuffer: 1024 * 1024 * 1024,
-  })
-  execFileSync('tar', ['-x', '-C', tree], { input: archive })
+  const archive = join(directory, 'tree.tar')
+  run(root, 'git', 'archive', '--output', archive, commit)
+  run(tree, 'tar', '-xf', archive)
   symlinkSync(join(root, 'node_modules'), join(tree, 'node_modules'))
-  const pack = ['pack', '--silent', '--pack-destination', directory]
-  const name = execFileSync('npm', pack, { cwd: tree, encoding: 'utf8' }).trim().split('\n').at(-1)!
+  const packed = run(tree, 'npm', 'pack', '--silent', '--pack-destination', directory)
+  const tarball = join(directory, packed.trim().split('\n').at(-1)!)
   writeFileSync(join(app, 'package.json'), '{ "private": true, "type": "module" }')
-  const options = ['--ignore-scripts', '--no-audit', '--no-fund', '--silent']
-  execFileSync('npm', ['install', ...options, join(directory, name)], { cwd: app })
+  run(app, 'npm', 'install', '--ignore-scripts', '--no-audit', '--no-fund', '--silent', tarball)
   return join(app, 'node_modules/ottla/dist/bin.js')
+}
+
+function run(cwd: string, command: string, ...words: readonly string[]): string {
+  const { status, stdout, stderr } = spawnSync(command, words, { cwd, encoding: 'utf8' })
+  if (status === 0) return stdout
+  const said = `${stdout}${stderr}`.slice(0, 2000)
+  throw new Error(`${command} ${words[0]} ended with ${status}: ${said}`)
 }
