@@ -5,7 +5,9 @@
  * it for the very object that asked. Then what came is written, all partitions at once, and the next
  * request goes out when that is done: it names all of them again. A disk that is slow holds only its
  * own partitions: after `writePatienceMs` the others are asked without them, and the leader waits less
- * for news, so that they are not missed for long. What is being written counts against the bound of
+ * for news, so that they are not missed for long. And a partition that comes while the leader keeps a
+ * request waiting for news of others is not kept waiting, too: the request is given up with its
+ * connection, for until the newcomer is fetched nobody can write to it with acks=all. What is being written counts against the bound of
  * the next answer: no more than replica.fetch.response.max.bytes is in memory, but for a first batch
  * that is larger.
  */
@@ -13,7 +15,7 @@ import { ConnectionError } from '../client/connection.ts'
 import type { Peers } from '../client/peers.ts'
 import type { Member } from '../cluster/partition-state.ts'
 import type { FetcherConfig } from '../config/fetcher-config.ts'
-import type { Io } from '../io/io.ts'
+import type { Io, Timer } from '../io/io.ts'
 import { errorName, KafkaError } from '../protocol/errors.ts'
 import { fetchRequest, fetchResponse } from '../protocol/messages/fetch.ts'
 import type { IncomingFields } from '../protocol/schema.ts'
@@ -37,6 +39,9 @@ type Asked = ReadonlyMap<Following, FetchPosition>
 type Response = IncomingFields<(typeof fetchResponse)['fields']>
 
 const writePatienceMs = 20
+
+/** So long the leader may keep a request waiting that does not name a partition which came since. */
+const newcomerPatienceMs = 20
 const waitWhileWritingMs = 20
 
 /** Beside the records of an answer: the first batch, which may be larger, and what says what is what. */
@@ -54,6 +59,10 @@ export class Fetcher {
   #wake: (() => void) | undefined
   #isWoken = false
   #isClosed = false
+  /** What the request under way asks for. */
+  #asked: Asked | undefined
+  #newcomers: Timer | undefined
+  #isGivenUp = false
 
   constructor(io: Io, options: FetcherOptions) {
     this.#io = io
@@ -81,6 +90,8 @@ export class Fetcher {
   wake(): void {
     this.#isWoken = true
     this.#wake?.()
+    if (this.#asked === undefined || this.#newcomers !== undefined) return
+    this.#newcomers = this.#io.clock.timer(newcomerPatienceMs, () => this.#giveUpForNewcomers())
   }
 
   /** The request under way is given up. Resolves when this asks for nothing any more. */
@@ -96,8 +107,8 @@ export class Fetcher {
       this.#isWoken = false
       const self = this.#options.self()
       const positions = this.#positions()
-      if (self === undefined) await this.#woken(this.#options.config().backoffMs)
-      else if (positions.size === 0 || this.#isFull) await this.#woken(this.#untilRetryMs())
+      if (self === undefined || this.#isFull) await this.#woken(this.#options.config().backoffMs)
+      else if (positions.size === 0) await this.#woken(this.#untilRetryMs())
       else await this.#fetch(self, positions)
     }
     // In the same turn as the last look at the list: who comes later begins anew.
@@ -128,18 +139,40 @@ export class Fetcher {
   async #fetch(self: Member, positions: Asked): Promise<void> {
     const request = this.#session.next(positions)
     let response: Response
+    this.#asked = positions
+    this.#isGivenUp = false
     try {
       response = await this.#exchange(self, request)
     } catch (error) {
       this.#session.restart()
-      await this.#failed(error as Error)
+      if (!this.#isGivenUp) await this.#failed(error as Error)
       return
+    } finally {
+      this.#answered()
     }
     this.#failures = 0
     this.#session.answered(response.sessionId)
     // Paused or cut off for so long, this broker follows nobody: another is in its place.
     if (this.#options.self() === undefined) return
     await this.#take(positions, response)
+  }
+
+  #answered(): void {
+    this.#asked = undefined
+    this.#newcomers?.cancel()
+    this.#newcomers = undefined
+  }
+
+  #giveUpForNewcomers(): void {
+    this.#newcomers = undefined
+    const asked = this.#asked
+    if (asked === undefined || this.#isClosed) return
+    const wait = [...this.#followings].some(
+      following => !asked.has(following) && following.position() !== undefined,
+    )
+    if (!wait) return
+    this.#isGivenUp = true
+    this.#options.peers.closeLane(this.#options.leaderId, this.#options.lane)
   }
 
   /** Throws ConnectionError, and KafkaError when the whole request was refused. */
