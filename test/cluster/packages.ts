@@ -21,8 +21,8 @@ export function knowsSharedStore(commit: string): boolean {
   )
 }
 
-/** Answers the program that `node` runs to start it. Throws when that commit does not build. */
-export function install(commit: string, directory: string): string {
+/** Throws when that commit does not build. */
+export function install(commit: string, directory: string): void {
   const [tree, app] = [join(directory, 'tree'), join(directory, 'app')]
   for (const each of [tree, app]) mkdirSync(each, { recursive: true })
   const archive = join(directory, 'tree.tar')
@@ -33,7 +33,11 @@ export function install(commit: string, directory: string): string {
   const tarball = join(directory, packed.trim().split('\n').at(-1)!)
   writeFileSync(join(app, 'package.json'), '{ "private": true, "type": "module" }')
   run(app, 'npm', 'install', '--ignore-scripts', '--no-audit', '--no-fund', '--silent', tarball)
-  return join(app, 'node_modules/ottla/dist/bin.js')
+}
+
+/** What `node` runs to start what was installed there. */
+export function programOf(directory: string): string {
+  return join(directory, 'app/node_modules/ottla/dist/bin.js')
 }
 
 function run(cwd: string, command: string, ...words: readonly string[]): string {

@@ -44,7 +44,7 @@ import { startKafka } from './kafka.ts'
 import { Loopback } from './loopback.ts'
 import { canMakeNamespaces, enterNamespace, isInNamespace, Namespaces } from './namespaces.ts'
 import { startOttla } from './ottla.ts'
-import { commitOf, install, knowsSharedStore } from './packages.ts'
+import { commitOf, install, knowsSharedStore, programOf } from './packages.ts'
 import { isGood, linesOf } from './report.ts'
 import type { System, SystemOptions } from './system.ts'
 
@@ -52,6 +52,8 @@ type Label = 'ottla' | 'kafka'
 
 /** Of a leader that waits for a follower it cannot reach: shorter than the 30 s of both brokers. */
 const replicaLagMs = '8000'
+/** Names the folder of the packages for an upgrade. */
+const packagesVariable = 'CLUSTER_TEST_PACKAGES'
 /** The default of our client and of Java's. */
 const usualPatienceMs = 120_000
 const rollingRounds = 2
@@ -150,30 +152,30 @@ function rolling(label: Label): Promise<CampaignResult> {
   })
 }
 
-/** Undefined: there is nothing to upgrade from. */
-async function upgrade(from: string): Promise<CampaignResult | undefined> {
+/** Packs both commits; answers false where there is nothing to upgrade from. */
+function pack(from: string, directory: string): boolean {
   const [old, young] = [commitOf(from), commitOf('HEAD')]
   if (old === undefined || young === undefined || !knowsSharedStore(old)) {
     console.log(`cluster: no upgrade from ${from}: there is no such commit that knows clusters`)
-    return undefined
+    return false
   }
-  const directory = mkdtempSync(join(tmpdir(), 'ottla-upgrade-'))
-  try {
-    say(`packs ${old.slice(0, 12)} and ${young.slice(0, 12)}`)
-    const bins = [old, young].map(commit => install(commit, join(directory, commit)))
-    return await campaign(
-      'ottla',
-      {
-        faults: rollingFaults(bins[1]),
-        rounds: 1,
-        patienceMs: usualPatienceMs,
-        seconds: rollingSeconds,
-      },
-      bins[0],
-    )
-  } finally {
-    rmSync(directory, { recursive: true, force: true })
-  }
+  say(`packs ${old.slice(0, 12)} and ${young.slice(0, 12)}`)
+  install(old, join(directory, 'old'))
+  install(young, join(directory, 'young'))
+  return true
+}
+
+function upgrade(directory: string): Promise<CampaignResult> {
+  return campaign(
+    'ottla',
+    {
+      faults: rollingFaults(programOf(join(directory, 'young'))),
+      rounds: 1,
+      patienceMs: usualPatienceMs,
+      seconds: rollingSeconds,
+    },
+    programOf(join(directory, 'old')),
+  )
 }
 
 async function failover(label: Label, partitions: number): Promise<void> {
@@ -204,9 +206,9 @@ async function main(): Promise<number> {
     for (const label of labels) await failover(label, Number(values['failover-partitions']))
     return 0
   }
-  setUp(clients)
   const results: CampaignResult[] = []
-  if (values.upgrade !== undefined) results.push(...[(await upgrade(values.upgrade)) ?? []].flat())
+  const packages = process.env[packagesVariable]
+  if (packages !== undefined) results.push(await upgrade(packages))
   else {
     for (const label of labels) {
       results.push(await (values.rolling ? rolling(label) : byChance(label)))
@@ -218,8 +220,19 @@ async function main(): Promise<number> {
   return bad === 0 ? 0 : 1
 }
 
-if (!isInNamespace() && !values.loopback && canMakeNamespaces()) {
-  process.exitCode = await enterNamespace()
-} else {
-  process.exitCode = await main()
+/** What needs the network of the machine comes first. */
+async function start(): Promise<number> {
+  const packages = mkdtempSync(join(tmpdir(), 'ottla-upgrade-'))
+  try {
+    if (values['failover-partitions'] === undefined) setUp(clients)
+    if (values.upgrade !== undefined) {
+      if (!pack(values.upgrade, packages)) return 0
+      process.env[packagesVariable] = packages
+    }
+    return await (!values.loopback && canMakeNamespaces() ? enterNamespace() : main())
+  } finally {
+    rmSync(packages, { recursive: true, force: true })
+  }
 }
+
+process.exitCode = await (isInNamespace() ? main() : start())
