@@ -72,10 +72,10 @@ class Bench {
     return (await this.ask(fetch)).responses[0]!.partitions[0]!
   }
 
-  async produce(value: string, timeoutMs = 5000): Promise<number> {
+  async produce(value: string, acks = -1, timeoutMs = 5000): Promise<number> {
     const records = buildBatch({}, [{ timestamp: 1000, value }])
     const partitionData = [{ index: 0, records }]
-    const body = { acks: -1, timeoutMs, topicData: [{ topicId: this.topicId, partitionData }] }
+    const body = { acks, timeoutMs, topicData: [{ topicId: this.topicId, partitionData }] }
     const deadlineMs = this.world.io('client').clock.monotonicMs() + 30_000
     const { responses } = await this.#connections[1]!.request(
       produceRequest,
@@ -87,13 +87,17 @@ class Bench {
   }
 }
 
-function onBench(scenario: (bench: Bench, world: World) => Promise<void>): Promise<void> {
+function onBench(
+  scenario: (bench: Bench, world: World) => Promise<void>,
+  properties: Record<string, string> = {},
+  configs: { name: string; value: string }[] = [],
+): Promise<void> {
   return simulated().run(async world => {
-    const broker = await startBroker(world, 1)
+    const broker = await startBroker(world, 1, properties)
     const follower = await new ClusterNode(world, { brokerId: 2 }).start()
     const connections = [await connectTo(world, 1), await connectTo(world, 1)]
     const assignments = [{ partitionIndex: 0, brokerIds: [1, 2] }]
-    const wanted = { name: 't', numPartitions: -1, replicationFactor: -1, assignments, configs: [] }
+    const wanted = { name: 't', numPartitions: -1, replicationFactor: -1, assignments, configs }
     const body = { topics: [wanted], timeoutMs: 5000 }
     const deadlineMs = world.io('client').clock.monotonicMs() + 30_000
     const { topics } = await connections[0]!.request(
@@ -183,3 +187,38 @@ test('a follower in a session is told of the watermark with its next answer', ()
     const third = await bench.ask({ offset: 1, sessionId, sessionEpoch: 2 })
     assert.deepEqual(third.responses, [])
   }))
+
+const throttled = [{ name: 'leader.replication.throttled.replicas', value: '0:1' }]
+const slow = {
+  'leader.replication.throttled.rate': '100',
+  'replica.lag.time.max.ms': '1000',
+}
+
+test('a throttled follower that is out of sync waits while the rate is above the limit', () =>
+  onBench(
+    async (bench, world) => {
+      const bytesAt = async (offset: number) => (await bench.fetch({ offset })).records!.length
+      await bench.produce('x'.repeat(1000), 1)
+      await bench.produce('y', 1)
+      await world.sleep(3000)
+      assert.ok((await bytesAt(0)) > 1000, 'the rate was 0')
+      assert.equal(await bytesAt(0), 0)
+      assert.equal(await bytesAt(1), 0)
+      await world.sleep(11_000)
+      assert.ok((await bytesAt(1)) > 0)
+    },
+    slow,
+    throttled,
+  ))
+
+test('a throttled follower that is in sync is not held up', () =>
+  onBench(
+    async bench => {
+      await bench.produce('x'.repeat(1000), 1)
+      for (let times = 0; times < 3; times++) {
+        assert.ok((await bench.fetch({ offset: 0 })).records!.length > 1000)
+      }
+    },
+    slow,
+    throttled,
+  ))

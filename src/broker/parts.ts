@@ -126,6 +126,7 @@ async function start(
     peers,
     fetcher: () => config.current.fetcher,
     lagTimeMs: () => config.current.replicaLagTimeMs,
+    throttle: () => config.current.throttle,
     onLastOffline: onFatal,
   })
   const rules = configRules(() => config.current)

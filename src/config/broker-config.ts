@@ -17,6 +17,7 @@ import { interBrokerListener, type Listener, parseAdvertised, parseListeners } f
 import type { LogConfig } from './log-config.ts'
 import { type MetadataStoreConfig, metadataStoreConfig } from './metadata-store.ts'
 import type { ScrubberConfig } from './scrubber-config.ts'
+import type { ThrottleConfig } from './throttle-config.ts'
 
 export interface BrokerConfig {
   readonly nodeId: number
@@ -39,6 +40,7 @@ export interface BrokerConfig {
   readonly replicaLagTimeMs: number
   /** replica.selector.class: consumers are sent to a replica in their rack (KIP-392). */
   readonly rackAwareReads: boolean
+  readonly throttle: ThrottleConfig
   readonly fetcher: FetcherConfig
   readonly autoCreateTopics: boolean
   readonly deleteTopics: boolean
@@ -150,6 +152,12 @@ export function brokerConfig(sources: ConfigSources): BrokerConfig {
     sessionTimeoutMs: values.number('broker.session.timeout.ms'),
     replicaLagTimeMs: values.number('replica.lag.time.max.ms'),
     rackAwareReads: rackAwareReads(optionalText(values, 'replica.selector.class')),
+    throttle: {
+      leaderRate: values.number('leader.replication.throttled.rate'),
+      followerRate: values.number('follower.replication.throttled.rate'),
+      windows: values.number('replication.quota.window.num'),
+      windowMs: values.number('replication.quota.window.size.seconds') * 1000,
+    },
     fetcher: {
       fetchers: values.number('num.replica.fetchers'),
       waitMaxMs: values.number('replica.fetch.wait.max.ms'),

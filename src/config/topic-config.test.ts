@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { brokerConfig, noProperties } from './broker-config.ts'
 import { configSource, describeBrokerConfigs, describeTopicConfigs } from './described.ts'
+import { throttledPartitions } from './throttle-config.ts'
 import { logConfig, topicSynonyms, validateTopicConfigs } from './topic-config.ts'
 import { topicKeys } from './topic-keys.ts'
 
@@ -34,7 +35,8 @@ test('every topic key that acts changes what the log obeys', () => {
     'min.cleanable.dirty.ratio': '0.25',
   }
   for (const { name, meaning } of topicKeys.values()) {
-    if (meaning !== 'acts') continue
+    // What is throttled is no business of the log.
+    if (meaning !== 'acts' || name.endsWith('.throttled.replicas')) continue
     const configs = new Map([[name, values[name] ?? '8']])
     assert.equal(validateTopicConfigs(configs), undefined, name)
     assert.notDeepEqual(logConfig(configs, defaults), defaults.log, name)
@@ -87,4 +89,15 @@ test('secrets are never described', () => {
   const described = describeBrokerConfigs(sources({ 'ssl.key.password': 'hunter2' }))
   assert.equal(JSON.stringify(described).includes('hunter2'), false)
   assert.ok(described.find(({ key }) => key.name === 'ssl.key.password')!.isSensitive)
+})
+
+test('throttled replicas are all of a topic, or pairs of a partition and a broker', () => {
+  const refusal = (text: string) =>
+    validateTopicConfigs(new Map([['leader.replication.throttled.replicas', text]]))
+  for (const text of ['*', '', '0:1', '0:1, 12:3']) assert.equal(refusal(text), undefined, text)
+  for (const text of ['0', '*,0:1', '0:1:2', 'a:b', '0:-1']) {
+    assert.match(refusal(text) ?? '', /\[partitionId\]:\[brokerId\]/, text)
+  }
+  assert.deepEqual(throttledPartitions('0:1,5:2, 7:1', 1), new Set([0, 7]))
+  assert.equal(throttledPartitions('*', 1), 'all')
 })

@@ -8,6 +8,7 @@ import { type BrokerConfig, refusalOf } from './broker-config.ts'
 import type { ConfigKey, ConfigValue } from './key.ts'
 import { parseValue } from './key.ts'
 import type { LogConfig } from './log-config.ts'
+import { throttledReplicasRefusal } from './throttle-config.ts'
 import { topicKeys } from './topic-keys.ts'
 
 /** The broker's names of a topic key, the one that counts first (KIP-226 synonyms). */
@@ -50,7 +51,7 @@ export function validateTopicConfigs(configs: ReadonlyMap<string, string>): stri
   for (const [name, text] of configs) {
     const key = topicKeys.get(name)
     if (key === undefined) return `Unknown topic config name: ${name}`
-    const refusal = refusalOf(key, text)
+    const refusal = refusalOf(key, text) ?? throttledReplicasRefusal(name, text)
     if (refusal !== undefined) return refusal
   }
 }

@@ -71,12 +71,28 @@ export const topicKeys: ReadonlyMap<string, ConfigKey> = table(
       'Sync to disk after so many milliseconds.',
     ],
     [
+      'follower.replication.throttled.replicas',
+      'LIST',
+      '',
+      any,
+      'MEDIUM',
+      'Replicas that are copied no faster than the follower.replication.throttled.rate of their broker: partition:broker, separated by commas, or * for all.',
+    ],
+    [
       'index.interval.bytes',
       'INT',
       '4096',
       range(0),
       'MEDIUM',
       'An index entry for every so many bytes of log.',
+    ],
+    [
+      'leader.replication.throttled.replicas',
+      'LIST',
+      '',
+      any,
+      'MEDIUM',
+      'Replicas that are sent no faster than the leader.replication.throttled.rate of their broker, unless to members of the ISR: partition:broker, separated by commas, or * for all.',
     ],
     [
       'max.compaction.lag.ms',
@@ -209,14 +225,6 @@ export const topicKeys: ReadonlyMap<string, ConfigKey> = table(
     'later',
     [['errors.deadletterqueue.group.enable', 'BOOLEAN', 'false', any, 'MEDIUM']],
     'groups are not here yet',
-  ),
-  section(
-    'later',
-    [
-      ['follower.replication.throttled.replicas', 'LIST', '', any, 'MEDIUM'],
-      ['leader.replication.throttled.replicas', 'LIST', '', any, 'MEDIUM'],
-    ],
-    'there is one broker so far',
   ),
   section(
     'later',

@@ -159,6 +159,11 @@ export class Partition implements LogListener {
     return this.#leader !== undefined && this.#leader.committed.replicas.length > 1
   }
 
+  /** It is led here, and the member is in its ISR. */
+  isInSync(member: Member): boolean {
+    return this.#leader?.committed.isr.some(other => sameMember(other, member)) ?? false
+  }
+
   /** It is led here, and some replica is not in sync. */
   get isUnderReplicated(): boolean {
     return this.#leader?.isUnderReplicated ?? false

@@ -10,7 +10,7 @@ import { buildBatch } from '../protocol/records/build.ts'
 import { recordsOf } from '../protocol/records/records.ts'
 import { ClusterNode } from '../sim/cluster-node.ts'
 import { simulated, type World } from '../sim/world.ts'
-import { fetcherConfig } from './fixture.ts'
+import { fetcherConfig, throttleConfig } from './fixture.ts'
 import { lastRun } from './last-run.ts'
 import type { Partition } from './partition.ts'
 import { Replicas } from './replicas.ts'
@@ -94,6 +94,7 @@ async function startBroker(world: World, paths = ['/data']): Promise<TestBroker>
     peers: new Peers(io, { clientId: 'broker-1', addressOf: () => undefined }),
     fetcher: () => fetcherConfig,
     lagTimeMs: () => 30_000,
+    throttle: () => throttleConfig,
     onLastOffline: error => void node.fatal.push(error),
   })
   await node.start(replicas)

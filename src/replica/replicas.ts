@@ -22,6 +22,7 @@ import type { CleanerConfig } from '../config/cleaner-config.ts'
 import type { FetcherConfig } from '../config/fetcher-config.ts'
 import type { LogConfig } from '../config/log-config.ts'
 import type { ScrubberConfig } from '../config/scrubber-config.ts'
+import type { ThrottleConfig } from '../config/throttle-config.ts'
 import type { Io } from '../io/io.ts'
 import { folderName, forgetMissingName } from '../log/file-names.ts'
 import type { Log } from '../log/log.ts'
@@ -33,6 +34,7 @@ import { IsrChanges } from './isr-changes.ts'
 import { type FutureReplica, type LogMove, LogMoves } from './log-moves.ts'
 import { Partition } from './partition.ts'
 import { SharedClock } from './shared-clock.ts'
+import { type Throttles, throttles } from './throttle.ts'
 import { type Hosted, Upkeep, watermarksIn } from './upkeep.ts'
 
 const concurrentTurns = 16
@@ -58,6 +60,8 @@ export interface ReplicasOptions {
   readonly peers: Peers
   /** As it is now. */
   fetcher(): FetcherConfig
+  /** As it is now. */
+  throttle(): ThrottleConfig
   /** replica.lag.time.max.ms, as it is now. */
   readonly lagTimeMs: () => number
   /** No log directory is left, and the partitions were left as far as that could be said. */
@@ -83,6 +87,7 @@ export interface LogDir {
 /** All replicas of this broker. */
 export class Replicas {
   readonly isrChanges: IsrChanges
+  readonly throttles: Throttles
   readonly #io: Io
   readonly #image: Image
   readonly #membership: Membership
@@ -137,6 +142,8 @@ export class Replicas {
     const { brokerId } = membership
     const { lagTimeMs } = options
     this.isrChanges = new IsrChanges(io, { image, transactor, brokerId, lagTimeMs })
+    const config = () => options.throttle()
+    this.throttles = throttles(io.clock, { image, brokerId, config })
     this.#moves = new LogMoves(io, move => this.#swapInTurn(move))
     this.#fetchers = new Fetchers(io, {
       peers: options.peers,

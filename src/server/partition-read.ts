@@ -4,7 +4,8 @@
  * A consumer reads below the high watermark: from the leader, and since v11 from a follower too, to
  * which the leader sends it when it is nearer (KIP-392). A follower says who it is, with its broker
  * epoch (KIP-903, v15+; an older version cannot, and is refused); how far it has come is noted when the
- * request comes, before it waits; it reads to the end of the log.
+ * request comes, before it waits; it reads to the end of the log. One that is out of sync gets nothing
+ * while its replica is throttled and the rate is above the limit (KIP-73).
  */
 import type { Member } from '../cluster/partition-state.ts'
 import { KafkaError } from '../protocol/errors.ts'
@@ -77,8 +78,9 @@ export class PartitionRead {
   /** What can be read now. */
   look(): void {
     const { fetchOffset, maxBytes } = this.wanted
+    const partition = this.partition as Partition
     const isFollower = this.#fetcher.kind === 'follower'
-    const available = (this.partition as Partition).availableBytes(fetchOffset, isFollower)
+    const available = this.#isThrottled ? 0 : partition.availableBytes(fetchOffset, isFollower)
     // Whatever the limit, one batch may be read.
     this.bytes = Math.min(available, Math.max(1, maxBytes))
   }
@@ -108,7 +110,11 @@ export class PartitionRead {
     const preferredReplica = this.#preferredReplica
     if (this.#fetcher.kind === 'follower') {
       const fetch = this.#followerFetch(this.#fetcher.member)
-      return { ...(await partition.readForFollower({ ...fetch, ...limits })), preferredReplica }
+      const room = this.#isThrottled ? noRoom : limits
+      const result = await partition.readForFollower({ ...fetch, ...room })
+      const { leader } = this.#ctx.domain.replicas.throttles
+      if (leader.covers(partition.topic, partition.index)) leader.record(result.bytes)
+      return { ...result, preferredReplica }
     }
     const { fetchOffset: offset, currentLeaderEpoch, lastFetchedEpoch } = this.wanted
     const divergence = partition.divergence(lastFetchedEpoch, offset)
@@ -123,6 +129,18 @@ export class PartitionRead {
     if (!isOutside || this.#fetcher.kind !== 'follower') return -1
     const replica = this.#orRefusal(() => this.#replica())
     return replica instanceof KafkaError ? -1 : replica.logStartOffset
+  }
+
+  /** Members of the ISR are never held up: that would only make them leave it. */
+  get #isThrottled(): boolean {
+    const { partition } = this
+    if (this.#fetcher.kind !== 'follower' || partition instanceof KafkaError) return false
+    const { leader } = this.#ctx.domain.replicas.throttles
+    return (
+      leader.covers(partition.topic, partition.index) &&
+      leader.isExceeded() &&
+      !partition.isInSync(this.#fetcher.member)
+    )
   }
 
   #find(): Partition {

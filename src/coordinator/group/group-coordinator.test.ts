@@ -6,7 +6,7 @@ import type { LogConfig } from '../../config/log-config.ts'
 import { cleanerConfig, config as defaults } from '../../log/fixture.ts'
 import { LogDirectory } from '../../log/log-directory.ts'
 import { buildBatch } from '../../protocol/records/build.ts'
-import { fetcherConfig } from '../../replica/fixture.ts'
+import { fetcherConfig, throttleConfig } from '../../replica/fixture.ts'
 import { lastRun } from '../../replica/last-run.ts'
 import { Replicas } from '../../replica/replicas.ts'
 import { ClusterNode } from '../../sim/cluster-node.ts'
@@ -80,6 +80,7 @@ class Machine {
       peers: new Peers(io, { clientId: 'broker-1', addressOf: () => undefined }),
       fetcher: () => fetcherConfig,
       lagTimeMs: () => 30_000,
+    throttle: () => throttleConfig,
       onLastOffline: error => void node.fatal.push(error),
     })
     await node.start(replicas)
