@@ -77,6 +77,7 @@ function isSame(a: FetchPosition, b: FetchPosition): boolean {
   return (
     a.fetchOffset === b.fetchOffset &&
     a.lastFetchedEpoch === b.lastFetchedEpoch &&
-    a.leaderEpoch === b.leaderEpoch
+    a.leaderEpoch === b.leaderEpoch &&
+    a.logStartOffset === b.logStartOffset
   )
 }

@@ -179,11 +179,10 @@ export class Fetcher {
   async #exchange(self: Member, request: SessionRequest<Following>): Promise<Response> {
     const { peers, leaderId, lane } = this.#options
     const config = this.#options.config()
-    const waitMs = this.#writingBytes > 0 ? waitWhileWritingMs : config.waitMaxMs
     const [replicaId, brokerEpoch] = self
     const body = {
       replicaState: { replicaId, replicaEpoch: Number(brokerEpoch) },
-      maxWaitMs: Math.min(waitMs, config.waitMaxMs),
+      maxWaitMs: Math.min(this.#waitMs(), config.waitMaxMs),
       minBytes: config.minBytes,
       maxBytes: config.responseMaxBytes - this.#writingBytes,
       sessionId: request.sessionId,
@@ -207,6 +206,18 @@ export class Fetcher {
     )
     if (response.errorCode !== 0) throw new KafkaError(errorName(response.errorCode))
     return response
+  }
+
+  /** No longer than until something is to be written, or asked again. */
+  #waitMs(): number {
+    if (this.#writingBytes > 0) return waitWhileWritingMs
+    const nowMs = this.#io.clock.monotonicMs()
+    let waitMs = Number.POSITIVE_INFINITY
+    for (const following of this.#followings) {
+      if (this.#asked?.has(following)) continue
+      waitMs = Math.min(waitMs, Math.max(1, following.retryAtMs - nowMs))
+    }
+    return Math.ceil(waitMs)
   }
 
   /** Hands each part of the answer to who asked for it, and waits until it is written. */
@@ -275,12 +286,13 @@ function topicsOf(asked: Asked, partitionMaxBytes: number) {
   return byTopic([...asked.keys()]).map(([topicId, followings]) => ({
     topicId,
     partitions: followings.map(following => {
-      const { leaderEpoch, fetchOffset, lastFetchedEpoch } = asked.get(following)!
+      const { leaderEpoch, fetchOffset, lastFetchedEpoch, logStartOffset } = asked.get(following)!
       return {
         partition: following.index,
         currentLeaderEpoch: leaderEpoch,
         fetchOffset,
         lastFetchedEpoch,
+        logStartOffset,
         partitionMaxBytes,
       }
     }),

@@ -19,6 +19,8 @@ export interface FetchPosition {
    * or retention may have removed.
    */
   readonly lastFetchedEpoch: number
+  /** Consumers are not sent here for what lies below. */
+  readonly logStartOffset: number
 }
 
 /** What a leader answers for one partition. −1 where it says nothing. */

@@ -68,7 +68,8 @@ export class Following {
   position(): FetchPosition | undefined {
     if (this.#isEnded || this.#work !== undefined) return undefined
     if (this.#options.clock.monotonicMs() < this.#retryAtMs) return undefined
-    const { logEndOffset: fetchOffset, durableEndOffset, syncsEachWrite, epochs } = this.#log
+    const { logEndOffset: fetchOffset, logStartOffset, durableEndOffset } = this.#log
+    const { syncsEachWrite, epochs } = this.#log
     if (syncsEachWrite && durableEndOffset < fetchOffset) {
       // The policy has changed since: nothing unsynced may be counted on.
       this.#do(async () => {
@@ -76,7 +77,8 @@ export class Following {
       })
       return undefined
     }
-    return { leaderEpoch: this.leaderEpoch, fetchOffset, lastFetchedEpoch: epochs.latest }
+    const { leaderEpoch } = this
+    return { leaderEpoch, fetchOffset, lastFetchedEpoch: epochs.latest, logStartOffset }
   }
 
   /** Monotonic: not before there is a position, if time is what is missing. */

@@ -262,6 +262,18 @@ test('only a replica is served as a follower, and only at its newest registratio
   assert.throws(() => leader.refuseUnlessReplica(two), refusal)
 })
 
+test('members hold what lies between their log start and their end', () => {
+  const leader = leading(stateAt([self, two, three]))
+  leader.onOwnEnd(10, 0)
+  leader.onFollowerEnd(two, 4, 10, 0, 4)
+  const holding = (offset: number) => [...leader.membersHolding(offset)].map(end => end.brokerId)
+  assert.deepEqual([holding(3), holding(4), holding(10), holding(11)], [[], [2], [2], []])
+  leader.onFollowerEnd(three, 4, 7, 0)
+  assert.deepEqual([holding(3), holding(7), holding(8)], [[3], [2, 3], [2]])
+  leader.onCommitted(stateAt([self, two]), 0)
+  assert.deepEqual(holding(7), [2], 'only those of the ISR')
+})
+
 test('a replica that left and comes back is nobody who fetched', () => {
   const leader = leading(stateAt([self, two]))
   leader.onOwnEnd(10, 0)
