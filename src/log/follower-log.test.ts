@@ -305,3 +305,22 @@ test('retention and a cut that meet do not take each other’s segments', async 
     })
   }
 })
+
+test('a disk without room for fetched batches leaves no epoch of them behind', () =>
+  inWorld(async (world, log) => {
+    await log.appendFetched(stored(0, 1, ['a']), 1)
+    const disk = world.disk()
+    const later = [stored(1, 2, ['b']), stored(2, 5, ['c'.repeat(1000)])]
+    disk.capacityBytes = disk.usedBytes + 400
+    const appended = log.appendFetched(Buffer.concat(later), 5)
+    await assert.rejects(appended, { error: 'KAFKA_STORAGE_ERROR' })
+    assert.equal(log.logEndOffset, 1)
+    assert.equal(log.epochs.latest, 1)
+    disk.capacityBytes = 2 ** 40
+    await world.sleep(2000)
+    await log.appendFetched(stored(1, 2, ['b']), 2)
+    assert.deepEqual(log.epochs.entries, [
+      { epoch: 1, startOffset: 0 },
+      { epoch: 2, startOffset: 1 },
+    ])
+  }))

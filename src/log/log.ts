@@ -273,16 +273,14 @@ export class Log {
    */
   async appendFetched(records: Uint8Array, leaderEpoch: number): Promise<void> {
     this.#refuseUnlessWritable()
-    const { logStartOffset, logEndOffset } = this
-    const latestEpoch = this.epochs.latest
-    const at = { logStartOffset, logEndOffset, latestEpoch, leaderEpoch }
+    const { logStartOffset, logEndOffset, epochs } = this
+    const at = { logStartOffset, logEndOffset, latestEpoch: epochs.latest, leaderEpoch }
     const batches = fetchedBatches(records, at)
-    const [first] = batches
-    if (first === undefined) return
-    if (first.baseOffset < logEndOffset) await this.restartAt(first.baseOffset)
+    if (batches.length === 0) return
+    if (batches[0]!.baseOffset < logEndOffset) await this.restartAt(batches[0]!.baseOffset)
     await this.#learnEpochs(batches)
     const nowMs = this.#host.io.clock.wallMs()
-    // A follower's records are seldom read: the memory is for those of leaders.
+    // Seldom read: the memory is for records of leaders.
     this.#tail?.clear()
     for (const batch of batches) {
       const { sizeInBytes, maxTimestamp, lastOffset } = batch
@@ -291,17 +289,22 @@ export class Log {
     }
     this.#writer ??= this.#write()
     await this.settledEnd()
-    if (this.logEndOffset <= batches.at(-1)!.lastOffset) throw diskFull(this.folder)
+    if (this.logEndOffset <= batches.at(-1)!.lastOffset) await this.#unlearnEpochs()
   }
 
   /** The table is on the disk before their batches, which no scan may see again after a sync. */
   async #learnEpochs(batches: readonly Batch[]): Promise<void> {
     let isNew = this.#unsavedEpochs !== undefined
-    for (const { partitionLeaderEpoch, baseOffset } of batches) {
-      if (this.epochs.assign(partitionLeaderEpoch, baseOffset)) isNew = true
-    }
-    if (isNew) await this.#orFail(() => this.#saveEpochs())
+    for (const { partitionLeaderEpoch: epoch, baseOffset } of batches)
+      isNew = this.epochs.assign(epoch, baseOffset) || isNew
+    if (isNew) await this.#orFail(() => this.#saveEpochs()).catch(() => this.#unlearnEpochs())
     this.refuseIfClosed()
+  }
+
+  /** Epochs whose batches found no room would hide where the logs part. */
+  async #unlearnEpochs(): Promise<never> {
+    if (this.epochs.truncateFromEnd(this.logEndOffset)) await this.#orFail(() => this.#saveEpochs())
+    throw diskFull(this.folder)
   }
 
   /**
