@@ -230,9 +230,7 @@ export class Fetcher {
     for (const { topicId, partitions } of response.responses) {
       for (const answer of partitions) {
         const [following, position] = byName.get(nameOf(topicId, answer.partitionIndex)) ?? []
-        // What nobody asked for, or asked for twice, is not used.
-        if (following === undefined || position === undefined) continue
-        byName.delete(nameOf(topicId, answer.partitionIndex))
+        if (following === undefined || position === undefined) continue // Nobody asked for it.
         const size = answer.records?.length ?? 0
         bytes += size
         if (size > 0 && this.#followings.delete(following)) this.#followings.add(following)

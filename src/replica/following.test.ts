@@ -239,7 +239,7 @@ test('where the tables part, the log is cut, in as many rounds as it takes', () 
 
 test('a log that has no epoch so old is cut from its first record', () =>
   staged(async stage => {
-    await stage.log.appendFetched(batch(0, 5, 'a', 'b'), 5)
+    await stage.log.appendFetched(Buffer.concat([batch(0, 5, 'a'), batch(1, 5, 'b')]), 5)
     stage.follow(7)
     const { request } = await stage.position()
     stage.answer(request, { divergingEpoch: { epoch: 2, endOffset: 1 } })
