@@ -83,11 +83,11 @@ function drawSetting(chance: Prng): Setting {
     replicationFactor,
     minIsr: Math.min(replicationFactor, 1 + chance.below(2)),
     flush: (['os', 'interval', 'sync'] as const)[chance.below(3)]!,
-    sessionTimeoutMs: Math.round(chance.between(2_000, 4_000)),
-    lagTimeMs: Math.round(chance.between(1_000, 4_000)),
+    sessionTimeoutMs: Math.round(chance.between(2_000, 3_000)),
+    lagTimeMs: Math.round(chance.between(500, 3_000)),
     topics: 1 + chance.below(2),
     partitions: 1 + chance.below(2),
-    faultsMs: chance.between(5_000, 25_000),
+    faultsMs: chance.between(4_000, 16_000),
   }
 }
 

@@ -134,7 +134,7 @@ export class DiskLogs {
   #reread(path: string, position: number): void {
     const log = this.#logs.get(segmentPath.exec(path)![1]!)
     // Of a folder that was renamed away meanwhile.
-    if (log === undefined || this.#disk.content(path) === undefined) return
+    if (log === undefined || !this.#disk.has(path)) return
     const isLast = [...log.segments.keys()].at(-1) === path
     const known = log.segments.get(path)
     const parsedTo = known?.positions.at(-1) ?? 0

@@ -94,7 +94,12 @@ export class SimulatedDisk {
     return this.#files.content(path, Number.POSITIVE_INFINITY)
   }
 
-  /** The same from a position on. */
+  /** Whether there is such a file or folder. */
+  has(path: string): boolean {
+    return this.#files.stat(path) !== undefined
+  }
+
+  /** The content of a file from a position on. */
   contentFrom(path: string, position: number): Uint8Array {
     const file = this.#files.file(path, false)
     const bytes = new Uint8Array(Math.max(0, file.size - position))

@@ -5,6 +5,7 @@
  * What the clients saw is checked as they see it (`onShown`, `onAcknowledged`), and once more at the
  * end by `checker.ts`. The first breach ends the run.
  */
+import { inspect } from 'node:util'
 import { codecs, parseKey } from '../cluster/keys.ts'
 import type { StoreEvent } from '../io/io.ts'
 import type { Partition } from '../replica/partition.ts'
@@ -46,7 +47,7 @@ export class Invariants implements DiskLogListener {
   readonly #glimpses = new Map<Partition, Glimpse>()
   readonly #dirty = new Set<PartitionTruth>()
   readonly #shown = new Map<string, string[]>()
-  readonly #notes: (() => string)[] = []
+  readonly #notes: { readonly atMs: number; readonly text: () => string }[] = []
   #sequence: { readonly epoch: bigint; readonly request: number } | undefined
   #revision = 1n
   /** What a broker's own call broke: thrown once the call is over, for a broker catches what it can. */
@@ -60,9 +61,17 @@ export class Invariants implements DiskLogListener {
     }
   }
 
-  /** The last notes, oldest first. */
+  /** The last things that happened, oldest first, with what brokers reported. */
   get notes(): string[] {
-    return this.#notes.slice(-rememberedNotes).map(note => note())
+    const notes = this.#notes.slice(-rememberedNotes)
+    const fromMs = notes[0]?.atMs ?? 0
+    for (const { atMs, host, level, message, fields } of this.#world.reported) {
+      if (atMs < fromMs || level === 'info') continue
+      notes.push({ atMs, text: () => `${host} ${level}: ${message} ${shown(fields)}` })
+    }
+    return notes
+      .sort((a, b) => a.atMs - b.atMs)
+      .map(({ atMs, text }) => `${atMs.toFixed(3).padStart(11)} ${text()}`)
   }
 
   /** Of a partition by `<topic>-<n>`. */
@@ -80,8 +89,7 @@ export class Invariants implements DiskLogListener {
 
   /** Something worth telling when a promise is broken later. */
   note(text: () => string): void {
-    const atMs = this.#world.nowMs
-    this.#notes.push(() => `${atMs.toFixed(3).padStart(11)} ${text()}`)
+    this.#notes.push({ atMs: this.#world.nowMs, text })
     if (this.#notes.length > 2 * rememberedNotes) this.#notes.splice(0, rememberedNotes)
   }
 
@@ -377,6 +385,10 @@ export class Invariants implements DiskLogListener {
       }
     }
   }
+}
+
+function shown(fields: Readonly<Record<string, unknown>>): string {
+  return inspect(fields, { breakLength: Infinity, depth: 1 }).replaceAll(/\s*\n\s*/g, ' ')
 }
 
 function splitName(name: string): [topic: string, index: number] {

@@ -65,7 +65,9 @@ export async function produceUntilStopped(
     })
     sequences.set(partition, first + attempts.length)
     workload.attempts.push(...attempts)
-    const compression = (['none', 'none', 'gzip', 'zstd'] as const)[chance.below(4)]!
+    const compression = workload.isReplicated
+      ? 'none'
+      : (['none', 'none', 'gzip', 'zstd'] as const)[chance.below(4)]!
     const records = buildBatch(
       { compression, ...(identity !== undefined && { ...identity, baseSequence: first }) },
       // A key of its own for each record: compaction may lose none.
@@ -73,7 +75,7 @@ export async function produceUntilStopped(
     )
     const acks = idempotent ? -1 : ([-1, 1, 0] as const)[chance.below(3)]!
     await send(cluster, { ...where, records }, acks, attempts, workload)
-    await pause(io, chance.below(40))
+    await pause(io, chance.below(workload.isReplicated ? 150 : 40))
   }
 }
 
