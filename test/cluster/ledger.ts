@@ -98,7 +98,9 @@ export class Ledger {
           this.breach(
             `${value} is at ${partition}/${offsets.get(value)} and ${partition}/${offset}`,
           )
-        } else if (Number(number) <= (last.get(producer) ?? -1)) {
+          continue
+        }
+        if (Number(number) <= (last.get(producer) ?? -1)) {
           verdict.outOfOrder++
           this.breach(`${value} at ${partition}/${offset} comes after ${last.get(producer)}`)
         }
