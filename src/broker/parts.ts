@@ -339,7 +339,7 @@ function registered(
 
 /**
  * With other brokers, leaderships move away first, while clients are still served; alone there is
- * nobody to take them, so what was accepted is finished first.
+ * nobody to take them: what was accepted is finished, that is all.
  */
 async function stopServing(
   io: Io,
@@ -349,12 +349,10 @@ async function stopServing(
   groups: GroupCoordinator,
 ): Promise<void> {
   const isAlone = [...image.brokers()].every(({ brokerId }) => brokerId === membership.brokerId)
-  const stopServer = () => server.stop(io.clock.monotonicMs() + stopPatienceMs)
+  if (!isAlone) await membership.stopLeading()
   // Who is parked in a rebalance would be waited for; what is decided is still answered.
   groups.stop()
-  if (isAlone) await stopServer()
-  await membership.stopLeading()
-  if (!isAlone) await stopServer()
+  await server.stop(io.clock.monotonicMs() + stopPatienceMs)
 }
 
 /** The last step first; all are tried, the first error is thrown. */

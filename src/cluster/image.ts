@@ -246,8 +246,13 @@ export class Image {
 
   /** Broker epoch of a broker that is alive, admitted at that epoch and not stopping. */
   readonly usable = (brokerId: number): bigint | undefined => {
+    return this.broker(brokerId)?.stopping ? undefined : this.running(brokerId)
+  }
+
+  /** As `usable`, of a broker that is stopping too. */
+  readonly running = (brokerId: number): bigint | undefined => {
     const broker = this.broker(brokerId)
-    return broker?.admitted && !broker.stopping ? broker.brokerEpoch : undefined
+    return broker?.admitted ? broker.brokerEpoch : undefined
   }
 
   /** Where a broker says, at its present epoch, that a log ends that lost records. */

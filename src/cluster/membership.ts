@@ -13,7 +13,9 @@ import { softwareVersion } from '../base/version.ts'
 import type { Clock, Io, Lease, MetadataStore } from '../io/io.ts'
 import { StoreRequestError, StoreUnavailableError } from '../io/io.ts'
 import { KafkaError } from '../protocol/errors.ts'
+import { within } from './deadline.ts'
 import { founded, ourFeatures, refusalToJoin, type SupportedFeatures } from './features.ts'
+import { isAwaitingOthers } from './handover-state.ts'
 import type { Image } from './image.ts'
 import {
   type AdvertisedListener,
@@ -22,7 +24,7 @@ import {
   codecs,
   keys,
 } from './keys.ts'
-import { sameMember } from './partition-state.ts'
+import type { Member } from './partition-state.ts'
 import type { Definite, Transactor } from './transact.ts'
 
 /** Of the keys in the store: a later release that changes them raises it. */
@@ -87,7 +89,9 @@ export class Membership {
   #hasLost = false
   #isStopping = false
   #isClosed = false
+  #isAsking = false
   #cancelTimer = () => {}
+  #unsubscribe = () => {}
 
   constructor(
     io: Io,
@@ -142,6 +146,9 @@ export class Membership {
     this.#clusterId = await this.#agreeOnCluster()
     await this.#revokeOwnPast()
     await this.#register()
+    this.#unsubscribe = this.#image.subscribe(({ brokers }) => {
+      if (brokers.has(this.brokerId)) this.#doubt()
+    })
   }
 
   /** A disk failed: no later registration of this process claims to have all records. */
@@ -157,29 +164,37 @@ export class Membership {
     })
   }
 
-  /** Controlled shutdown: resolves when this broker leads nothing, or after 30 s. */
+  /**
+   * Controlled shutdown: resolves when others have taken over what they can (see handover-state.ts),
+   * or after 30 s.
+   */
   async stopLeading(): Promise<void> {
     this.#isStopping = true
     const { registration } = this
     if (registration === undefined) return
-    if (!(await this.#putStopping(registration))) return
-    await new Promise<void>(resolve => {
-      const timer = this.#clock.timer(stopPatienceMs, resolve)
-      const leadsNothing = this.#imageShows(() => !this.#leads(registration.brokerEpoch))
-      void leadsNothing.then(() => {
-        timer.cancel()
-        resolve()
-      })
-    })
+    const deadlineMs = this.#clock.monotonicMs() + stopPatienceMs
+    try {
+      await within(this.#clock, this.#handOver(registration), deadlineMs)
+    } catch (error) {
+      const isLate = error instanceof KafkaError || error instanceof StoreUnavailableError
+      if (!isLate) throw error
+      this.#report.warn({ error }, 'stopping before others have taken over')
+    }
   }
 
   /** Gives the registration up; the last thing that happens. */
   async close(): Promise<void> {
     this.#isClosed = true
     this.#cancelTimer()
+    this.#unsubscribe()
     const { registration } = this
     this.#setRegistration(undefined)
     if (registration !== undefined) await this.#store.revokeLease(registration.lease.id)
+  }
+
+  async #handOver(registration: Registration): Promise<void> {
+    if (!(await this.#putStopping(registration))) return
+    await this.#imageShows(() => !this.#isAwaitingOthers(registration.brokerEpoch))
   }
 
   /** False when the registration is gone: then the controller sees to it as to any dead broker. */
@@ -315,7 +330,27 @@ export class Membership {
     this.#cancelTimer = () => timer.cancel()
   }
 
+  /** Our registration is gone, as the image has it: somebody may have ended it before its time. */
+  #doubt(): void {
+    const { registration } = this
+    if (registration === undefined || this.#isAsking || this.#isClosed) return
+    const { brokerEpoch } = registration
+    const isGone = this.#image.broker(this.brokerId)?.brokerEpoch !== brokerEpoch
+    if (!isGone || this.#image.revision < brokerEpoch) return
+    this.#cancelTimer()
+    void this.#keepAlive()
+  }
+
   async #keepAlive(): Promise<void> {
+    this.#isAsking = true
+    try {
+      await this.#askLease()
+    } finally {
+      this.#isAsking = false
+    }
+  }
+
+  async #askLease(): Promise<void> {
     const { registration } = this
     if (registration === undefined) return
     const sentMs = this.#clock.monotonicMs()
@@ -338,10 +373,10 @@ export class Membership {
   }
 
   async #registerAgain(lostEpoch: bigint): Promise<void> {
-    this.#report.warn({ brokerEpoch: lostEpoch }, 'the registration ran out, registering again')
     this.#validUntilMs = Number.NEGATIVE_INFINITY
     this.#setRegistration(undefined)
     if (this.#isStopping) return
+    this.#report.warn({ brokerEpoch: lostEpoch }, 'the registration is gone, registering again')
     // The process ran on: unless a disk failed, it lost nothing since that registration.
     this.#previousEpoch = lostEpoch
     this.#lossless = !this.#hasLost
@@ -370,11 +405,15 @@ export class Membership {
     for (const listener of [...this.#listeners]) listener()
   }
 
-  #leads(brokerEpoch: bigint): boolean {
+  /** Not before the image shows that this broker is stopping, or is gone. */
+  #isAwaitingOthers(brokerEpoch: bigint): boolean {
+    const { brokerId } = this
+    const known = this.#image.broker(brokerId)
+    if (known?.brokerEpoch !== brokerEpoch) return false
+    if (!known.stopping) return true
+    const self: Member = [brokerId, brokerEpoch]
     for (const { partitions } of this.#image.topics()) {
-      if (partitions.some(({ leader }) => sameMember(leader, [this.brokerId, brokerEpoch]))) {
-        return true
-      }
+      if (partitions.some(state => isAwaitingOthers(state, self, this.#image.usable))) return true
     }
     return false
   }

@@ -9,6 +9,7 @@ import type { Compare, Op } from '../io/io.ts'
 import type { ConfigRules } from './admin.ts'
 import { chunkSize, type Step } from './controller-state.ts'
 import { refusalToJoin } from './features.ts'
+import { electable, remainingIsr } from './handover-state.ts'
 import type { Broker, Image, Topic } from './image.ts'
 import { codecs, keys, type LogEnd } from './keys.ts'
 import {
@@ -61,7 +62,7 @@ export function repairs(
     const mayElectUnclean = rules.uncleanElection(overrides)
     topic.partitions.forEach((old, index) => {
       const change = changeOf(image, topic.topicId, index, old, minIsr, admitting, mayElectUnclean)
-      const state = nextState(old, change, image.usable)
+      const state = nextState(old, change, electable(change.isr ?? old.isr, image))
       if (isSameState(old, state)) return
       const known = image.partition(topic.topicId, index)!
       const value = { ...known.value, ...state }
@@ -106,10 +107,10 @@ function changeOf(
   admitting: Broker | undefined,
   mayElectUnclean: boolean,
 ): Change {
-  const isr = old.isr.filter(([id, epoch]) => image.usable(id) === epoch)
   const minIsr = Math.min(minIsrWanted, old.replicas.length)
+  const isr = remainingIsr(old, minIsr, image)
   const change = { isr, minIsr, ...(admitting === undefined ? {} : restart(old, admitting)) }
-  const next = nextState(old, change, image.usable)
+  const next = nextState(old, change, electable(isr, image))
   if (next.leader !== null) return change
   const best = highestEnd(image, topicId, index, next)
   if (best !== undefined) return { ...change, elect: best }
