@@ -3,6 +3,9 @@ import { formatEpochs } from './checkpoint-file.ts'
 import { leaderEpochsName } from './file-names.ts'
 import type { LeaderEpochs } from './leader-epochs.ts'
 
+/** Below any epoch, and below that of no record. */
+export const unsaved = -2
+
 /** The file of an epoch table, written one time after the other. */
 export class LeaderEpochsFile {
   readonly #disk: Disk
@@ -23,14 +26,19 @@ export class LeaderEpochsFile {
     return this.#done === this.#wished
   }
 
-  /** Resolves when the file says what the table says then. */
-  save(): Promise<void> {
+  /** Resolves when the file says what the table says then; answers the newest epoch in it. */
+  save(): Promise<number> {
     const wish = ++this.#wished
     const saved = this.#saving.then(async () => {
-      await this.#disk.replaceFile(this.#path, formatEpochs(this.#epochs.entries))
+      const { entries, latest } = this.#epochs
+      await this.#disk.replaceFile(this.#path, formatEpochs(entries))
       this.#done = wish
+      return latest
     })
-    this.#saving = saved.catch(() => {})
+    this.#saving = saved.then(
+      () => {},
+      () => {},
+    )
     return saved
   }
 }

@@ -37,6 +37,7 @@ import {
   recoveryPointsName,
   retiredFolderName,
 } from './file-names.ts'
+import { hasRecords, makeFolder, settleFolder } from './folder.ts'
 import { IndexCache } from './index-file.ts'
 import { Log } from './log.ts'
 import type { LogHost } from './log-host.ts'
@@ -51,6 +52,8 @@ export interface LogFolder {
   readonly topic: string
   readonly partition: number
   readonly topicId: string | undefined
+  /** Without an id and without records: a power loss kept it from being made. */
+  readonly isBlank?: boolean
 }
 
 export interface LogDirectoryOptions {
@@ -170,6 +173,7 @@ export class LogDirectory {
       room: new DiskRoom(io, path, () => options.minFreeBytes?.() ?? 0),
       producerIdExpirationMs: options.producerIdExpirationMs ?? 86_400_000,
       fail: error => this.takeOffline(error),
+      settleFolder: folder => settleFolder(io.disk, folder, this.#names),
       markLossy: () => this.#changeSession({ lossy: true }),
       loosenPolicy: () => this.#loosenPolicy(),
       removeLater: (paths, delayMs) => this.#removeLater(paths, delayMs),
@@ -410,22 +414,10 @@ export class LogDirectory {
   }
 
   async #makeFolder(name: string, topicId: string): Promise<void> {
-    const { disk } = this.#io
     const folder = `${this.path}/${name}`
-    await disk.makeDirectory(folder)
-    const files = await disk.list(folder)
-    if (files.some(file => file.name.endsWith(logSuffix))) {
-      throw new KafkaError('KAFKA_STORAGE_ERROR', `${folder} has records but no topic id`)
-    }
-    const metadata = formatProperties(
-      [
-        ['version', '0'],
-        ['topic_id', topicId],
-      ],
-      ': ',
-    )
-    await disk.replaceFile(`${folder}/${partitionMetadataName}`, metadata)
-    await this.#names.sync()
+    const known = this.#folders.get(name)
+    if (known === undefined || known.isBlank) return makeFolder(this.#io.disk, folder, topicId)
+    throw new KafkaError('KAFKA_STORAGE_ERROR', `${folder} has records but no topic id`)
   }
 
   /** The folder is renamed when this answers; its content goes later. */
@@ -719,7 +711,9 @@ async function findAll(io: Io, path: string, lock: DirectoryLock): Promise<Found
     if (partition === undefined || name === kraftFolderName) return
     const file = `${path}/${name}/${partitionMetadataName}`
     const metadata = await readSmallFile(disk, file, bytes => parseProperties(bytes, ':'))
-    folders.push({ name, ...partition, topicId: metadata?.get('topic_id') })
+    const topicId = metadata?.get('topic_id')
+    const isBlank = topicId === undefined && !(await hasRecords(disk, `${path}/${name}`))
+    folders.push({ name, ...partition, topicId, ...(isBlank && { isBlank }) })
   })
   const state = await readDirectoryFacts(disk, path)
   for (const problem of state.problems) {

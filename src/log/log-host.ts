@@ -17,6 +17,8 @@ export interface LogHost extends SharedStorage {
   readonly producerIdExpirationMs: number
   /** The disk failed: everything in the directory goes offline. */
   fail(error: Error): void
+  /** The folder outlives a power loss: awaited before the first record is written. */
+  settleFolder(folder: string): Promise<void>
   /** Awaited before damage is cut or renamed. */
   markLossy(): Promise<void>
   /** Awaited before a log acknowledges what is not synced. Never rejects. */

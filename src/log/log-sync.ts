@@ -1,7 +1,7 @@
 /**
  * Brings a log's files to the disk: one sync at a time, and whoever comes while one runs shares the
  * next. The order is that of replication.md §9: data, then its indexes, the folder that names the
- * file, the snapshot; only then does `durableEndOffset`, the recovery point, move. A sync that fails
+ * file, the snapshot, the epochs; only then does `durableEndOffset`, the recovery point, move. A sync that fails
  * is not repeated: the directory goes offline.
  */
 import type { Timer } from '../io/io.ts'
@@ -20,6 +20,7 @@ export interface SyncedLog {
   readonly segments: readonly Segment[]
   readonly writtenEndOffset: number
   saveSnapshot(offset: number, bytes: Uint8Array): Promise<void>
+  saveNewEpochs(): Promise<void>
 }
 
 export class LogSync {
@@ -88,11 +89,23 @@ export class LogSync {
         if (segment.needsFolderSync) await this.#host.io.disk.syncDirectory(this.#log.folder)
         segment.needsFolderSync = false
         await this.writeSnapshot(segment)
+        if (!(await this.#areEpochsSaved())) return
         this.durableEndOffset = Math.max(this.durableEndOffset, end)
       }
     } catch (error) {
       this.#host.fail(error as Error)
       throw error
+    }
+  }
+
+  /** On a full disk they are not: the next start reads more, and the next sync tries again. */
+  async #areEpochsSaved(): Promise<boolean> {
+    try {
+      await this.#log.saveNewEpochs()
+      return true
+    } catch (error) {
+      if (!isDiskFull(error)) throw error
+      return false
     }
   }
 

@@ -329,10 +329,8 @@ test('a full disk is no reason to go offline: records can be deleted, a leader c
     for (let index = 0; index < 6; index++) log.append(batchOf(['a'.repeat(200)]), 0)
     await log.flush()
     world.disk().capacityBytes = world.disk().usedBytes
-    await assert.rejects(log.becomeLeader(1), { error: 'KAFKA_STORAGE_ERROR' })
-    await world.sleep(50)
-    await log.advanceLogStart(4)
     await log.becomeLeader(1)
+    await log.advanceLogStart(4)
     assert.equal(directory.offline, undefined)
     assert.equal(log.logStartOffset, 4)
     world.kill()

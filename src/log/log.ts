@@ -19,7 +19,7 @@ import { type Batch, stampBatch } from '../protocol/records/batch.ts'
 import { Compaction } from './compaction.ts'
 import { fetchedBatches } from './fetched-batches.ts'
 import type { LeaderEpochs } from './leader-epochs.ts'
-import { LeaderEpochsFile } from './leader-epochs-file.ts'
+import { LeaderEpochsFile, unsaved } from './leader-epochs-file.ts'
 import type { LogHost } from './log-host.ts'
 import { type LogListener, unheard } from './log-listener.ts'
 import { type LogRead, LogReader } from './log-reader.ts'
@@ -95,8 +95,8 @@ export class Log {
   #taking = idle
   /** Called when the group under way is written, or failed. */
   #afterGroup: (() => void)[] | undefined
-  /** Set while the file may not say what the table says. */
-  #unsavedEpochs: LeaderEpochsFile | undefined
+  #epochsFile: LeaderEpochsFile | undefined
+  #savedEpoch: number
   /** Set while the disk is full: when the next append is let through. */
   #fullUntilMs: number | undefined
   #closed: Error | undefined
@@ -124,6 +124,7 @@ export class Log {
     this.#producers = recovered.producers
     this.#snapshots = recovered.snapshots
     this.#hasDamagedTail = recovered.hasDamagedTail
+    this.#savedEpoch = recovered.areEpochsSaved ? recovered.epochs.latest : unsaved
     this.#config = config
   }
 
@@ -278,7 +279,7 @@ export class Log {
     const batches = fetchedBatches(records, at)
     if (batches.length === 0) return
     if (batches[0]!.baseOffset < logEndOffset) await this.restartAt(batches[0]!.baseOffset)
-    await this.#learnEpochs(batches)
+    for (const batch of batches) epochs.assign(batch.partitionLeaderEpoch, batch.baseOffset)
     const nowMs = this.#host.io.clock.wallMs()
     // Seldom read: the memory is for records of leaders.
     this.#tail?.clear()
@@ -290,15 +291,6 @@ export class Log {
     this.#writer ??= this.#write()
     await this.settledEnd()
     if (this.logEndOffset <= batches.at(-1)!.lastOffset) await this.#unlearnEpochs()
-  }
-
-  /** The table is on the disk before their batches, which no scan may see again after a sync. */
-  async #learnEpochs(batches: readonly Batch[]): Promise<void> {
-    let isNew = this.#unsavedEpochs !== undefined
-    for (const { partitionLeaderEpoch: epoch, baseOffset } of batches)
-      isNew = this.epochs.assign(epoch, baseOffset) || isNew
-    if (isNew) await this.#orFail(() => this.#saveEpochs()).catch(() => this.#unlearnEpochs())
-    this.refuseIfClosed()
   }
 
   /** Epochs whose batches found no room would hide where the logs part. */
@@ -407,11 +399,12 @@ export class Log {
 
   /** Leaves the written segment for the next one. */
   async #moveTo(segment: Segment): Promise<void> {
-    if (segment !== this.#writing) await this.#writing.seal()
+    if (segment === this.#writing) await this.#host.settleFolder(this.folder)
+    else await this.#writing.seal()
     await segment.create()
-    this.#writing = segment
     // The old segment is synced in the background; the recovery point moves when that is done.
-    this.#sync.syncLater()
+    if (segment !== this.#writing) this.#sync.syncLater()
+    this.#writing = segment
   }
 
   async #writeFailed(group: readonly Waiting[], error: Error): Promise<void> {
@@ -424,7 +417,7 @@ export class Log {
     this.#fullUntilMs = this.#host.io.clock.monotonicMs() + fullRetryMs
     const neverBegun = this.#takeBack([...group, ...this.#waiting.splice(0)])
     try {
-      await this.#writing.cutTail()
+      if (this.#writing.isCreated) await this.#writing.cutTail()
       for (const { paths } of neverBegun) {
         for (const path of paths) {
           await this.#host.files.close(path)
@@ -520,7 +513,7 @@ export class Log {
   // ── Leadership, start and end ──────────────────────────────────────────────
 
   /**
-   * A new epoch begins at the log's end, durably, before its first append. Damage that nothing valid
+   * A new epoch begins at the log's end, before its first append. Damage that nothing valid
    * follows is copied aside and cut: what led here was an election that knows of the loss.
    */
   async becomeLeader(leaderEpoch: number): Promise<void> {
@@ -536,16 +529,22 @@ export class Log {
         const fields = { folder: this.folder, offset: this.logEndOffset }
         this.#host.io.report.warn(fields, 'the damaged end of the log is cut; a copy is kept')
       }
-      const isNew = this.epochs.assign(leaderEpoch, this.logEndOffset)
-      if (isNew || this.#unsavedEpochs !== undefined) await this.#saveEpochs()
+      this.epochs.assign(leaderEpoch, this.logEndOffset)
     })
   }
 
+  /** For LogSync: below the recovery point nothing is scanned again, which would find epochs anew. */
+  async saveNewEpochs(): Promise<void> {
+    if (this.epochs.epochAt(this.logEndOffset - 1) > this.#savedEpoch) await this.#saveEpochs()
+  }
+
   async #saveEpochs(): Promise<void> {
-    this.#unsavedEpochs ??= new LeaderEpochsFile(this.#host.io.disk, this.folder, this.epochs)
-    const file = this.#unsavedEpochs
-    await file.save()
-    if (file.isSaved && this.#unsavedEpochs === file) this.#unsavedEpochs = undefined
+    this.#epochsFile ??= new LeaderEpochsFile(this.#host.io.disk, this.folder, this.epochs)
+    this.#savedEpoch = unsaved
+    const newest = await this.#epochsFile.save()
+    if (!this.#epochsFile?.isSaved) return
+    this.#savedEpoch = newest
+    this.#epochsFile = undefined
   }
 
   /** Runs changes of files; a failure is the directory's, unless the disk is only full. */
@@ -763,6 +762,7 @@ export class Log {
     const active = this.#active
     if (!active.isCreated) return
     await active.completeIndexes()
+    await this.saveNewEpochs()
     if ((this.#snapshots.at(-1) ?? 0) >= this.logEndOffset) return
     await this.saveSnapshot(this.logEndOffset, encodeSnapshot(this.#producers))
     const bases = new Set(this.#segments.map(({ baseOffset }) => baseOffset))

@@ -71,6 +71,8 @@ export interface RecoveredLog {
   readonly logEndOffset: number
   readonly durableEndOffset: number
   readonly epochs: LeaderEpochs
+  /** Their file says the same. */
+  readonly areEpochsSaved: boolean
   readonly producers: ProducerState
   /** Offsets of the snapshots on disk, rising. */
   readonly snapshots: number[]
@@ -97,6 +99,7 @@ class Recovery {
   readonly #options: RecoveryOptions
   #segments: Segment[] = []
   #epochs = new LeaderEpochs()
+  #areEpochsSaved = true
   #producers: ProducerState
   #snapshots: number[] = []
   #compactedTo: number
@@ -122,14 +125,16 @@ class Recovery {
     await this.#saveDamage(damage)
     const first = this.#segments[0]!
     const logStartOffset = Math.max(this.#options.logStartOffset, first.baseOffset)
-    this.#epochs.truncateFromEnd(logEndOffset + 1) // A leader that wrote nothing keeps its entry.
-    this.#epochs.truncateFromStart(logStartOffset)
+    // A leader that wrote nothing keeps its entry.
+    if (this.#epochs.truncateFromEnd(logEndOffset + 1)) this.#areEpochsSaved = false
+    if (this.#epochs.truncateFromStart(logStartOffset)) this.#areEpochsSaved = false
     return {
       segments: this.#segments.slice(), // Without the room to grow that most do not need.
       logStartOffset,
       logEndOffset,
       durableEndOffset: logEndOffset,
       epochs: this.#epochs,
+      areEpochsSaved: this.#areEpochsSaved,
       producers: this.#producers,
       snapshots: this.#snapshots,
       compactedTo: this.#compactedTo,
@@ -307,7 +312,9 @@ class Recovery {
             const { header } = batch
             segment.addScanned(batch, this.#options.indexIntervalBytes)
             if (header.producerId >= 0) this.#producers.append(header, nowMs)
-            this.#epochs.assign(header.partitionLeaderEpoch, header.baseOffset)
+            if (this.#epochs.assign(header.partitionLeaderEpoch, header.baseOffset)) {
+              this.#areEpochsSaved = false
+            }
             return true
           },
         }),

@@ -274,7 +274,8 @@ class FolderScan {
     const { batches, bytes } = await this.#segments(bases, expected)
     const startOffset = Math.max(this.#facts.logStart, bases[0] ?? 0)
     const endOffset = expected.offset
-    const bounds = { startOffset, endOffset, isClosed: this.#facts.isClosed }
+    const { isClosed, recoveryPoint: durableEndOffset } = this.#facts
+    const bounds = { startOffset, endOffset, isClosed, durableEndOffset }
     if (bases.length > 0) this.#bounds(endOffset)
     for (const name of names) await this.#file(name, new Set(bases), bounds)
     const epochs = `${this.#folder}/${leaderEpochsName}`

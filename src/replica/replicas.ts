@@ -328,6 +328,9 @@ export class Replicas {
   #sort(directory: LogDirectory, folder: LogFolder): void {
     const { topic, partition, topicId } = folder
     const name = folderName(topic, partition)
+    if (folder.isBlank && this.#isReplica(this.#image.topicByName(topic)?.partitions[partition])) {
+      return // It is made again.
+    }
     if (topicId !== undefined && !this.#found.has(name)) {
       const known = this.#image.topicById(topicId)
       if (known?.name === topic && this.#isReplica(known.partitions[partition])) {

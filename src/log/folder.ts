@@ -1,0 +1,50 @@
+/**
+ * A partition's folder and its topic id.
+ *
+ * It is made without a sync: thousands may be made, and one that was never written to may be made
+ * again after a power loss. `settleFolder`, before the first record is written, makes it outlive that;
+ * so a folder without a topic id and without records stands for nothing.
+ */
+import type { Disk } from '../io/io.ts'
+import { formatProperties } from './checkpoint-file.ts'
+import type { DirectorySync } from './directory-sync.ts'
+import { logSuffix, partitionMetadataName } from './file-names.ts'
+
+/** One that is left of an earlier attempt is taken. */
+export async function makeFolder(disk: Disk, folder: string, topicId: string): Promise<void> {
+  const metadata = formatProperties(
+    [
+      ['version', '0'],
+      ['topic_id', topicId],
+    ],
+    ': ',
+  )
+  await disk.makeDirectory(folder)
+  const file = await disk.open(`${folder}/${partitionMetadataName}`, { create: true })
+  try {
+    await file.truncate(0)
+    await file.write([metadata], 0)
+  } finally {
+    await file.close()
+  }
+}
+
+/** The topic id and both names are on the disk. `names` are those of the directory. */
+export async function settleFolder(
+  disk: Disk,
+  folder: string,
+  names: DirectorySync,
+): Promise<void> {
+  const file = await disk.open(`${folder}/${partitionMetadataName}`)
+  try {
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  await disk.syncDirectory(folder)
+  await names.sync()
+}
+
+export async function hasRecords(disk: Disk, folder: string): Promise<boolean> {
+  return (await disk.list(folder)).some(({ name }) => name.endsWith(logSuffix))
+}
