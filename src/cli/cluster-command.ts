@@ -10,6 +10,8 @@ export function cluster(): Command {
   cluster.usage('<command> [options]').helpCommand(false)
   cluster.addCommand(startCluster())
   cluster.addCommand(clusterStatus())
+  cluster.addCommand(exportMetadata())
+  cluster.addCommand(importMetadata())
   cluster.addCommand(etcd(), { hidden: true })
   examples(cluster, [['ottla cluster start --brokers 3', 'etcd and three brokers, until Ctrl-C']])
   return cluster
@@ -50,6 +52,49 @@ function clusterStatus(): Command {
   return status.action(async options =>
     (await import('./cluster-status.ts')).clusterStatus(options),
   )
+}
+
+function exportMetadata(): Command {
+  const save = names(
+    command('export', 'Write topics, configs and the like of a store to a file.'),
+  ).argument('<file>')
+  examples(save, [
+    ['ottla cluster export metadata.json --store etcd://host1:2379,host2:2379/prefix', ''],
+    [
+      'ottla cluster export metadata.json --config server.properties',
+      'store and credentials of it',
+    ],
+    [
+      'ottla cluster export metadata.json --store ./ottla-data',
+      'of a broker without etcd, stopped',
+    ],
+  ])
+  return save.action(async (file, options) =>
+    (await import('./cluster-metadata.ts')).exportMetadata(file, options),
+  )
+}
+
+function importMetadata(): Command {
+  const restore = names(command('import', 'Put such a file into a store that is empty.'))
+    .argument('<file>')
+    .addHelpText(
+      'after',
+      `
+Stop all brokers before. Then start all of them: who leads is decided from the
+ends of the copies. See docs/cluster.md.`,
+    )
+  examples(restore, [['ottla cluster import metadata.json --store etcd://host:2379', '']])
+  return restore.action(async (file, options) =>
+    (await import('./cluster-metadata.ts')).importMetadata(file, options),
+  )
+}
+
+/** Which store, and how to be let in. */
+function names(to: Command): Command {
+  return to
+    .option('--store <url>', 'etcd://host:2379/prefix, etcds://…, or a data directory')
+    .option('-c, --config <file>', 'a server.properties file; can be repeated', collect)
+    .option('-s, --set <key=value>', 'one config, as metadata.store.user; can be repeated', collect)
 }
 
 /** What `cluster start` runs to have etcd watched over. */
