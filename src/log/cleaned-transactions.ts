@@ -109,21 +109,22 @@ export class CleanedTransactions {
 }
 
 /**
- * What becomes of a batch: `isIdle` from CleanedTransactions; `isLast`: of the segment that is made.
- * Kafka's rules, but that it keeps
- * the last header of a pass, not of each segment, and of each producer none but the last one.
+ * What becomes of a batch: `isIdle` from CleanedTransactions; `isLast`: of the segment that is made;
+ * `opensEpoch`: the first one of a leader epoch, from which a follower learns where that began.
+ * Kafka's rules, but that it keeps the last header of a pass, not of each segment, of each producer
+ * none but the last one, and of each leader epoch none.
  */
 export function fateOf(
   batch: Batch,
-  facts: { readonly isIdle: boolean; readonly isLast: boolean },
+  facts: { readonly isIdle: boolean; readonly isLast: boolean; readonly opensEpoch?: boolean },
   lastOfProducers: ReadonlyMap<number, LastOfProducer>,
   nowMs: number,
 ): BatchFate {
-  const { isIdle, isLast } = facts
+  const { isIdle, isLast, opensEpoch = false } = facts
   const isOver = batch.hasDeleteHorizon && batch.baseTimestamp <= nowMs
   return {
     discards: isIdle && (!batch.isControl || isOver),
-    keepsHeader: isLast || isLastOfProducer(batch, lastOfProducers),
+    keepsHeader: isLast || opensEpoch || isLastOfProducer(batch, lastOfProducers),
     isIdleMarker: isIdle && batch.isControl,
   }
 }

@@ -68,6 +68,8 @@ export interface PassOptions {
   readonly stableEndOffset: number
   readonly config: LogConfig
   readonly lastOfProducers: ReadonlyMap<number, LastOfProducer>
+  /** Where leader epochs began, but the first one. */
+  readonly epochStarts: ReadonlySet<number>
   readonly isStopped: () => boolean
   /** Puts a segment that is written and synced in place of others. Throws PassStoppedError. */
   readonly replace: (old: readonly Segment[], cleaned: Segment) => Promise<void>
@@ -211,7 +213,7 @@ export class CompactionPass {
   /** Writes what stays of the old ones; true when that is not all. */
   async #fill(cleaned: Segment, old: readonly Segment[]): Promise<boolean> {
     const rules = this.#rules()
-    const { lastOfProducers } = this.#options
+    const { lastOfProducers, epochStarts } = this.#options
     let pending: StoredBatch[] = []
     let isChanged = false
     for (const segment of old) {
@@ -226,7 +228,9 @@ export class CompactionPass {
       const visit = (batch: Batch, isLastBatch: boolean) => {
         const isIdle = this.#transactions.isIdle(batch)
         const isLast = isLastSegment && isLastBatch
-        const fate = fateOf(batch, { isIdle, isLast }, lastOfProducers, this.#nowMs)
+        const opensEpoch = epochStarts.has(batch.baseOffset)
+        const facts = { isIdle, isLast, opensEpoch }
+        const fate = fateOf(batch, facts, lastOfProducers, this.#nowMs)
         return after(this.#filtered(batch, fate, rules), left => keep(batch, left))
       }
       await this.#eachBatch(segment, visit, async () => {

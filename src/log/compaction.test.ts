@@ -429,3 +429,32 @@ async function endAt(world: World, operation: number, end: 'kill' | 'powerLoss')
 }
 
 const offsetOf = (text: string) => Number(text.split(':')[0])
+
+test('who copies a compacted log learns where each leader epoch began', async () => {
+  await simulated().run(async world => {
+    const { io, directory, log } = await opened(world)
+    for (let epoch = 1; epoch <= 6; epoch++) {
+      await log.becomeLeader(epoch)
+      const from = log.logEndOffset
+      for (let index = from; index < from + 12; index++) {
+        log.append(batchOf([`k${index % 7}=${index} ${filler}`]), epoch)
+      }
+      await written(log)
+    }
+    await clean(log, io)
+    const copy = await directory.openLog({
+      ...{ topic: 'copies', partition: 0, topicId: log.topicId },
+      config: compacted,
+    })
+    const { chunks } = await log.read(0, 72, 1e6, true)
+    for (let next = 0; next < 72; next = copy.logEndOffset) {
+      const read = next === 0 ? chunks : (await log.read(next, 72, 1e6, true)).chunks
+      await copy.appendFetched(Buffer.concat(read), 6)
+    }
+    assert.ok((await recordsFrom(log)).length < 20)
+    // Of the first one it knows only that it began no later than the first batch.
+    assert.deepEqual(copy.epochs.entries.slice(1), log.epochs.entries.slice(1))
+    assert.equal(copy.epochs.entries[0]!.epoch, 1)
+    assert.deepEqual(await recordsFrom(copy), await recordsFrom(log))
+  })
+})

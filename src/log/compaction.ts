@@ -20,6 +20,7 @@ import {
   type PassResult,
   type SegmentOfPass,
 } from './compaction-pass.ts'
+import type { LeaderEpochs } from './leader-epochs.ts'
 import type { LogHost } from './log-host.ts'
 import { isDiskFull, type Segment, SegmentRetiredError } from './segment.ts'
 import { PassStoppedError } from './segment-batches.ts'
@@ -34,6 +35,7 @@ export interface CompactedLog {
   bounds(): Pick<CompactionBounds, 'logStartOffset' | 'logEndOffset' | 'durableEndOffset'>
   config(): LogConfig
   lastOfProducers(stableEndOffset: number): ReadonlyMap<number, LastOfProducer>
+  readonly epochs: LeaderEpochs
   /** One segment stands for all from `baseOffset` up to `endOffset` now; records of it may be gone. */
   replaced(baseOffset: number, endOffset: number): Promise<void>
 }
@@ -166,6 +168,8 @@ export class Compaction {
       stableEndOffset: lastStableOffset,
       config: log.config(),
       lastOfProducers: log.lastOfProducers(lastStableOffset),
+      // The first one says nothing that the log's start does not say.
+      epochStarts: new Set(log.epochs.entries.slice(1).map(({ startOffset }) => startOffset)),
       isStopped: () => this.#isHeld,
       replace: (old: readonly Segment[], cleaned: Segment) => this.#replace(old, cleaned),
     }

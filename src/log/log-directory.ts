@@ -426,7 +426,7 @@ export class LogDirectory {
     await log.abandon()
     this.#forget(name)
     const retired = await this.#retire(name, 'delete')
-    this.#removeLater([retired], log.fileDeleteDelayMs)
+    this.#removeLater([retired], log.config.fileDeleteDelayMs)
   }
 
   // ── Moves from one directory to another: replica/log-moves.ts ────────────────

@@ -136,6 +136,7 @@ export class Log {
       bounds: () => this,
       config: () => this.#config,
       lastOfProducers: end => this.#producers.lastBatches(end),
+      epochs: this.epochs,
       replaced: async (baseOffset, endOffset) => {
         this.#tail?.forgetBelow(endOffset)
         await this.#dropSnapshots(offset => offset > baseOffset && offset < endOffset)
@@ -206,10 +207,6 @@ export class Log {
 
   get config(): LogConfig {
     return this.#config
-  }
-
-  get fileDeleteDelayMs(): number {
-    return this.#config.fileDeleteDelayMs
   }
 
   activeProducers(): ActiveProducer[] {
