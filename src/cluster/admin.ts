@@ -57,6 +57,36 @@ export interface NewPartitions {
   readonly assignments?: readonly (readonly number[])[]
 }
 
+/** A partition as a client names it. */
+export interface PartitionRef {
+  readonly topic: string
+  readonly index: number
+}
+
+/** A partition and the replicas it is to have, in order of preference; null cancels its move. */
+export interface NewReplicas extends PartitionRef {
+  readonly replicas: readonly number[] | null
+}
+
+/** What became of the move of one partition. */
+export type ReplicasOutcome = PartitionRef & Outcome
+
+/** Of the leader that a partition prefers, or of one that may have lost records. */
+export type ElectionKind = 'preferred' | 'unclean'
+
+/** What became of one election. */
+export interface ElectionOutcome extends PartitionRef, Outcome {
+  /** Broker id. */
+  readonly leader?: number
+}
+
+/** A level to bring a feature to (KIP-584). */
+export interface FeatureUpdate {
+  readonly feature: string
+  readonly level: number
+  readonly kind: 'upgrade' | 'safe-downgrade' | 'unsafe-downgrade' | 'unknown'
+}
+
 /** What has overrides: a topic, a broker, or all brokers. */
 export interface ConfigResource {
   readonly type: ConfigScope

@@ -19,12 +19,19 @@ import type {
   ConfigRules,
   CreatedTopic,
   DeletedTopic,
+  ElectionKind,
+  ElectionOutcome,
+  FeatureUpdate,
   NewPartitions,
+  NewReplicas,
   NewTopic,
   Outcome,
+  PartitionRef,
+  ReplicasOutcome,
   RequestOptions,
   TopicRef,
 } from './admin.ts'
+import { unregisterBroker } from './broker-removal.ts'
 import {
   changeConfigs,
   chunkSize,
@@ -37,12 +44,16 @@ import {
   type Step,
 } from './controller-state.ts'
 import { within } from './deadline.ts'
+import { electLeaders } from './elections.ts'
+import { updateFeatures } from './feature-updates.ts'
+import { ourFeatures, type SupportedFeatures } from './features.ts'
 import type { Image, ImageChange } from './image.ts'
 import type { ImageFeed } from './image-feed.ts'
 import { codecs, keys } from './keys.ts'
 import type { Membership } from './membership.ts'
 import { randomId } from './random-id.ts'
-import { repairs } from './repairs.ts'
+import { movesInStep, reassign } from './reassignments.ts'
+import { type LossyElection, repairs } from './repairs.ts'
 import type { Transactor } from './transact.ts'
 
 /** What the controller asks the partitions of its broker. */
@@ -55,6 +66,8 @@ export interface Settled {
 export interface ControllerOptions {
   readonly rules: ConfigRules
   readonly replicas: Settled
+  /** What this process speaks; absent: what this release does. */
+  readonly features?: SupportedFeatures
 }
 
 /** A reign: from taking the key to losing it. */
@@ -195,6 +208,46 @@ export class Controller {
     return this.#changeConfigs(changes, options)
   }
 
+  /** Begins moves to other replicas, or cancels them; those with nothing to copy are done then. */
+  alterReassignments(
+    asked: readonly NewReplicas[],
+    options: RequestOptions & { readonly mayChangeFactor: boolean },
+  ): Promise<ReplicasOutcome[]> {
+    return this.#inSteps<NewReplicas, ReplicasOutcome>(asked, movesInStep, options, some =>
+      reassign(this.#image, some, options.mayChangeFactor),
+    )
+  }
+
+  async electLeaders(
+    kind: ElectionKind,
+    asked: readonly PartitionRef[],
+    options: RequestOptions,
+  ): Promise<ElectionOutcome[]> {
+    const outcomes = await this.#inSteps<PartitionRef, ElectionOutcome>(
+      asked,
+      chunkSize,
+      options,
+      some => electLeaders(this.#image, kind, some),
+    )
+    for (const { topic, index, leader } of kind === 'unclean' ? outcomes : []) {
+      if (leader !== undefined) this.#reportLoss({ topic, index, leader, kind: 'unclean' })
+    }
+    return outcomes
+  }
+
+  /** Throws BROKER_ID_NOT_REGISTERED, INVALID_REQUEST, NOT_CONTROLLER, REQUEST_TIMED_OUT. */
+  async unregisterBroker(brokerId: number, { deadlineMs }: RequestOptions): Promise<void> {
+    const done = this.#perform({ deadlineMs }, () => unregisterBroker(this.#image, brokerId))
+    await within(this.#io.clock, done, deadlineMs)
+  }
+
+  /** Throws INVALID_UPDATE_VERSION, NOT_CONTROLLER, REQUEST_TIMED_OUT. */
+  async updateFeatures(updates: readonly FeatureUpdate[], options: RequestOptions): Promise<void> {
+    const features = this.#options.features ?? ourFeatures
+    const done = this.#perform(options, () => updateFeatures(this.#image, updates, features))
+    await within(this.#io.clock, done, options.deadlineMs)
+  }
+
   /** Work that is queued is not done. */
   close(): void {
     this.#isClosed = true
@@ -219,6 +272,42 @@ export class Controller {
         ),
       ),
     )
+  }
+
+  /** Partitions, as many at a time as a transaction takes. Throws NOT_CONTROLLER. */
+  async #inSteps<Asked extends PartitionRef, Answer extends PartitionRef & Outcome>(
+    asked: readonly Asked[],
+    size: number,
+    options: RequestOptions,
+    decide: (some: readonly Asked[]) => Plan<Answer[]>,
+  ): Promise<Answer[]> {
+    const names = new Set(asked.map(({ topic, index }) => `${topic}-${index}`))
+    if (names.size < asked.length) {
+      throw new KafkaError('INVALID_REQUEST', 'a partition is there twice')
+    }
+    const outcomes: Promise<Answer[]>[] = []
+    for (let at = 0; at < asked.length; at += size) {
+      outcomes.push(this.#step(asked.slice(at, at + size), options, decide))
+    }
+    return (await Promise.all(outcomes)).flat()
+  }
+
+  async #step<Asked extends PartitionRef, Answer extends PartitionRef & Outcome>(
+    some: readonly Asked[],
+    options: RequestOptions,
+    decide: (some: readonly Asked[]) => Plan<Answer[]>,
+  ): Promise<Answer[]> {
+    try {
+      const done = this.#perform(options, () => decide(some)).then(async answer => {
+        // The repairs that it called for stand in the queue before this.
+        await this.#enqueue(async () => {})
+        return answer
+      })
+      return await within(this.#io.clock, done, options.deadlineMs)
+    } catch (error) {
+      if (!(error instanceof KafkaError) || error.error === 'NOT_CONTROLLER') throw error
+      return some.map(({ topic, index }) => ({ topic, index, error }) as unknown as Answer)
+    }
   }
 
   /** One resource from the request to the answer; what it refuses is the answer. */
@@ -433,11 +522,13 @@ export class Controller {
       // What is in the way of a chunk is in the way of one partition of it.
       size = isDone ? chunkSize : 1
       if (isDone) {
-        for (const election of lossyElections) {
-          this.#io.report.error({ ...election }, 'elected a leader that may have lost records')
-        }
+        for (const election of lossyElections) this.#reportLoss(election)
       }
     }
+  }
+
+  #reportLoss(election: LossyElection): void {
+    this.#io.report.error({ ...election }, 'elected a leader that may have lost records')
   }
 
   /** A refusal in work that nobody asked for: the next controller does it. */

@@ -8,10 +8,11 @@
 import type { Compare, Op } from '../io/io.ts'
 import type { ConfigRules } from './admin.ts'
 import { chunkSize, type Step } from './controller-state.ts'
+import { lastKnownLeader } from './elections.ts'
 import { refusalToJoin } from './features.ts'
 import { electable, remainingIsr } from './handover-state.ts'
 import type { Broker, Image, Topic } from './image.ts'
-import { codecs, keys, type LogEnd } from './keys.ts'
+import { codecs, keys } from './keys.ts'
 import {
   type Change,
   type Member,
@@ -19,6 +20,7 @@ import {
   type PartitionState,
   sameMember,
 } from './partition-state.ts'
+import { completion, effectiveMinIsr } from './reassignment-state.ts'
 
 /** An election of a replica that may have lost records: counted, and told to people. */
 export interface LossyElection {
@@ -27,6 +29,9 @@ export interface LossyElection {
   readonly leader: number
   readonly kind: 'unclean' | 'last-known'
 }
+
+/** Keys written in one transaction: the store takes 128 operations. */
+const writesInStep = 120
 
 /** One pass; nothing to do when there are no steps. */
 export interface Repairs {
@@ -39,6 +44,8 @@ interface Repair {
   readonly index: number
   readonly modRevision: bigint
   readonly state: PartitionState
+  /** Its move to other replicas is complete. */
+  readonly hasMoved: boolean
   /** It has no leader until this is written. */
   readonly isUrgent: boolean
 }
@@ -61,9 +68,16 @@ export function repairs(
     const minIsr = rules.minInsyncReplicas(overrides)
     const mayElectUnclean = rules.uncleanElection(overrides)
     topic.partitions.forEach((old, index) => {
-      const change = changeOf(image, topic.topicId, index, old, minIsr, admitting, mayElectUnclean)
-      const state = nextState(old, change, electable(change.isr ?? old.isr, image))
-      if (isSameState(old, state)) return
+      const move = image.reassignment(topic.topicId, index)?.value
+      const change = changeOf(image, topic.topicId, index, old, {
+        minIsr: effectiveMinIsr(old, move, minIsr),
+        admitting,
+        mayElectUnclean,
+      })
+      const usable = electable(change.isr ?? old.isr, image)
+      const ended = move && completion(old, move, change, minIsr, usable)
+      const state = nextState(old, ended ?? change, usable)
+      if (ended === undefined && isSameState(old, state)) return
       const known = image.partition(topic.topicId, index)!
       const value = { ...known.value, ...state }
       const isUrgent = old.leader === null || image.usable(old.leader[0]) !== old.leader[1]
@@ -72,6 +86,7 @@ export function repairs(
         index,
         modRevision: known.modRevision,
         state: value,
+        hasMoved: ended !== undefined,
         isUrgent,
       })
       const kind = lossOf(change, old, state)
@@ -82,9 +97,7 @@ export function repairs(
   }
   found.sort((a, b) => Number(b.isUrgent) - Number(a.isUrgent))
   const steps: Step[] = []
-  for (let at = 0; at < found.length; at += partitionsInStep) {
-    steps.push(stepOf(found.slice(at, at + partitionsInStep)))
-  }
+  for (const chunk of inChunks(found, partitionsInStep)) steps.push(stepOf(chunk))
   if (admitting !== undefined) steps.push(admission(admitting))
   return { steps, lossyElections }
 }
@@ -103,16 +116,21 @@ function changeOf(
   topicId: string,
   index: number,
   old: PartitionState,
-  minIsrWanted: number,
-  admitting: Broker | undefined,
-  mayElectUnclean: boolean,
+  {
+    minIsr,
+    admitting,
+    mayElectUnclean,
+  }: {
+    readonly minIsr: number
+    readonly admitting: Broker | undefined
+    readonly mayElectUnclean: boolean
+  },
 ): Change {
-  const minIsr = Math.min(minIsrWanted, old.replicas.length)
   const isr = remainingIsr(old, minIsr, image)
   const change = { isr, minIsr, ...(admitting === undefined ? {} : restart(old, admitting)) }
   const next = nextState(old, change, electable(isr, image))
   if (next.leader !== null) return change
-  const best = highestEnd(image, topicId, index, next)
+  const best = lastKnownLeader(image, topicId, index, next)
   if (best !== undefined) return { ...change, elect: best }
   return mayElectUnclean ? { ...change, elect: 'unclean' } : change
 }
@@ -128,31 +146,6 @@ function restart(old: PartitionState, broker: Broker): Change {
     : { lossy: [brokerId] }
 }
 
-/**
- * Nobody complete is left: once all that were have said where their logs end, the one that kept
- * most. Undefined while one of them is missing.
- */
-function highestEnd(
-  image: Image,
-  topicId: string,
-  index: number,
-  { isr, elr, lastKnown }: PartitionState,
-): Member | undefined {
-  if (isr.length > 0 || elr.length > 0) return undefined
-  let best: { end: LogEnd; member: Member } | undefined
-  for (const id of lastKnown) {
-    const epoch = image.usable(id)
-    const end = image.logEnd(id, topicId, index)
-    if (epoch === undefined || end === undefined) return undefined
-    if (best === undefined || isFurther(end, best.end)) best = { end, member: [id, epoch] }
-  }
-  return best?.member
-}
-
-function isFurther(a: LogEnd, b: LogEnd): boolean {
-  return a.lastEpoch > b.lastEpoch || (a.lastEpoch === b.lastEpoch && a.endOffset > b.endOffset)
-}
-
 function lossOf(
   change: Change,
   old: PartitionState,
@@ -163,13 +156,31 @@ function lossOf(
   return change.elect === 'unclean' ? 'unclean' : 'last-known'
 }
 
+/** At most `size` of them, and never more than one transaction takes: a move has two keys. */
+function* inChunks(found: readonly Repair[], size: number): Iterable<readonly Repair[]> {
+  let chunk: Repair[] = []
+  let writes = 0
+  for (const repair of found) {
+    const more = repair.hasMoved ? 2 : 1
+    if (chunk.length === size || writes + more > writesInStep) {
+      yield chunk
+      chunk = []
+      writes = 0
+    }
+    chunk.push(repair)
+    writes += more
+  }
+  if (chunk.length > 0) yield chunk
+}
+
 function stepOf(chunk: readonly Repair[]): Step {
   const compares: Compare[] = []
   const ops: Op[] = []
-  for (const { topicId, index, modRevision, state } of chunk) {
+  for (const { topicId, index, modRevision, state, hasMoved } of chunk) {
     const key = keys.partition(topicId, index)
     compares.push({ key, target: 'modRevision', equals: modRevision })
     ops.push({ put: key, value: codecs.partition.encode(state) })
+    if (hasMoved) ops.push({ delete: { key: keys.reassignment(topicId, index) } })
   }
   return { compares, ops }
 }
