@@ -173,3 +173,30 @@ test('controlled shutdown hands leaderships over, leaves the ISR, and only then 
     second.abandon()
     await first.stop()
   }))
+
+test('a registration that somebody ended is replaced at once, not at the next sign of life', () =>
+  simulated().run(async world => {
+    const node = await new ClusterNode(world, { brokerId: 1 }).start()
+    await world.sleep(10_000)
+    const { brokerEpoch, lease } = node.membership.registration!
+    await world.store('other').revokeLease(lease.id)
+    await world.sleep(50)
+    assert.ok(node.membership.brokerEpoch! > brokerEpoch)
+    await world.sleep(1000)
+    const again = node.membership.registration!
+    assert.ok(again.brokerEpoch > brokerEpoch)
+    assert.equal(node.image.usable(1), again.brokerEpoch)
+    assert.equal(node.image.controllerId, 1)
+    assert.deepEqual(node.fatal, [])
+    await node.stop()
+  }))
+
+test('a stop waits half a minute at most for a store that is away', () =>
+  simulated().run(async world => {
+    const node = await new ClusterNode(world, { brokerId: 1 }).start()
+    world.metadata.fault = () => 'lost'
+    const startMs = world.nowMs
+    await node.membership.stopLeading()
+    assert.ok(world.nowMs - startMs < 31_000, `${world.nowMs - startMs} ms`)
+    node.abandon()
+  }))

@@ -230,6 +230,30 @@ test('nothing is answered before what the leader found is replicated', () =>
     assert.equal(await read(shard, 'a'), '1')
   }))
 
+test('a shard whose ISR is too small waits for as long as that lasts, and is loaded then', () =>
+  onBench(async (bench, world) => {
+    bench.lead([1, 2])
+    await bench.append({ word: 'a', meaning: '1' })
+    const shard = bench.shard()
+    const stateWith = (minIsr: number, isr: readonly number[], partitionEpoch: number) => ({
+      value: {
+        ...{ leader: [1, 7n] as const, leaderEpoch: 0, partitionEpoch, minIsr, replicas: [1, 2] },
+        isr: isr.map(id => [id, 7n] as const),
+        ...{ elr: [], lastKnown: [], adding: [], removing: [] },
+      },
+      modRevision: BigInt(partitionEpoch + 1),
+    })
+    for (let epoch = 1; epoch < 4; epoch++) {
+      bench.partition.update(stateWith(2, [1], epoch), [1, 7n])
+      await world.sleep(20_000)
+      await assert.rejects(read(shard, 'a'), { error: 'COORDINATOR_LOAD_IN_PROGRESS' })
+    }
+    bench.partition.update(stateWith(1, [1], 4), [1, 7n])
+    await world.sleep(10)
+    assert.equal(await read(shard, 'a'), '1')
+    assert.deepEqual(world.reported, [])
+  }))
+
 test('a write is answered when it is replicated, and a read behind it waits for it', () =>
   onBench(async (bench, world) => {
     bench.lead([1, 2])

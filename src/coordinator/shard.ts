@@ -179,12 +179,11 @@ export class Shard<Record, State extends ShardState<Record>> {
   // ── Load ───────────────────────────────────────────────────────────────────
 
   async #load(life: number): Promise<void> {
-    const { partition, leaderEpoch } = this
+    const { partition } = this
     const end = partition.logEndOffset
     const isOver = () => life !== this.#life || this.#isClosed
     try {
-      // Waits as long as the leadership lasts, or until the write behind it fails.
-      await partition.acknowledged({ endOffset: end, leaderEpoch }, -1, Number.POSITIVE_INFINITY)
+      await this.#replicatedHere(end)
       const state = this.#options.newState()
       let offset = partition.logStartOffset
       while (offset < end && !isOver()) {
@@ -198,6 +197,20 @@ export class Shard<Record, State extends ShardState<Record>> {
       this.#damage = error as Error
       this.#io.report.error({ topic, partition: index, error }, message)
       this.#loadLater()
+    }
+  }
+
+  /** Waits as long as the leadership lasts, or until the write behind it fails. */
+  async #replicatedHere(endOffset: number): Promise<void> {
+    const { partition, leaderEpoch } = this
+    for (;;) {
+      try {
+        await partition.acknowledged({ endOffset, leaderEpoch }, -1, Number.POSITIVE_INFINITY)
+        return
+      } catch (error) {
+        // Told whenever the ISR changes and is still too small; it will grow again.
+        if (!isTooFewReplicas(error)) throw error
+      }
     }
   }
 
@@ -274,6 +287,8 @@ export class Shard<Record, State extends ShardState<Record>> {
     const message = 'a coordinator could not append: it loads its partition again'
     this.#io.report.warn({ topic, partition: index, error }, message)
     this.#loaded = Promise.withResolvers()
+    // That is nothing which gets worse: it is over when the replicas are back.
+    if (isTooFewReplicas(error)) this.#pauseMs = firstPauseMs
     this.#loadLater()
   }
 
@@ -434,6 +449,10 @@ export class Shard<Record, State extends ShardState<Record>> {
 }
 
 const waiterOf = ({ waiter }: Answer) => waiter
+
+function isTooFewReplicas(error: unknown): boolean {
+  return error instanceof KafkaError && error.error.startsWith('NOT_ENOUGH_REPLICAS')
+}
 
 const tooLarge: ReadonlySet<ErrorName> = new Set([
   'MESSAGE_TOO_LARGE',
