@@ -7,9 +7,11 @@
  * own partitions: after `writePatienceMs` the others are asked without them, and the leader waits less
  * for news, so that they are not missed for long. And a partition that comes while the leader keeps a
  * request waiting for news of others is not kept waiting, too: the request is given up with its
- * connection, for until the newcomer is fetched nobody can write to it with acks=all. What is being written counts against the bound of
- * the next answer: no more than replica.fetch.response.max.bytes is in memory, but for a first batch
- * that is larger.
+ * connection, for until the newcomer is fetched nobody can write to it with acks=all.
+ *
+ * What is being written counts against the bound of the next answer: no more than
+ * replica.fetch.response.max.bytes is in memory, but for a first batch that is larger. A replica that
+ * is throttled (KIP-73) and not caught up is not asked for while too much of such has come.
  */
 import { ConnectionError } from '../client/connection.ts'
 import type { Peers } from '../client/peers.ts'
@@ -22,6 +24,7 @@ import type { IncomingFields } from '../protocol/schema.ts'
 import { FetchSession, type SessionRequest } from './fetch-session.ts'
 import type { FetchPosition } from './follower-state.ts'
 import type { Following } from './following.ts'
+import type { Throttle } from './throttle.ts'
 
 export interface FetcherOptions {
   readonly peers: Peers
@@ -32,7 +35,11 @@ export interface FetcherOptions {
   self(): Member | undefined
   /** As it is now. */
   config(): FetcherConfig
+  readonly throttle: FollowerThrottle
 }
+
+/** The follower's side of `Throttle`. */
+export type FollowerThrottle = Pick<Throttle, 'covers' | 'isExceeded' | 'record'>
 
 /** What one Fetch was sent for. */
 type Asked = ReadonlyMap<Following, FetchPosition>
@@ -44,6 +51,9 @@ const writePatienceMs = 20
 const newcomerPatienceMs = 20
 const waitWhileWritingMs = 20
 
+/** So often it is seen whether throttled replicas may go on. */
+const throttledMs = 200
+
 /** Beside the records of an answer: the first batch, which may be larger, and what says what is what. */
 const frameRoomBytes = 128 * 1024 * 1024
 
@@ -52,6 +62,8 @@ export class Fetcher {
   readonly #options: FetcherOptions
   /** Who was served last comes last. */
   readonly #followings = new Set<Following>()
+  /** Those that no request has asked for yet. */
+  readonly #newcomers = new Set<Following>()
   readonly #session = new FetchSession<Following>()
   #writingBytes = 0
   #failures = 0
@@ -61,8 +73,10 @@ export class Fetcher {
   #isClosed = false
   /** What the request under way asks for. */
   #asked: Asked | undefined
-  #newcomers: Timer | undefined
+  #newcomersTimer: Timer | undefined
   #isGivenUp = false
+  /** Too much of throttled replicas has come. */
+  #isHolding = false
 
   constructor(io: Io, options: FetcherOptions) {
     this.#io = io
@@ -75,6 +89,7 @@ export class Fetcher {
 
   add(following: Following): void {
     this.#followings.add(following)
+    this.#newcomers.add(following)
     following.onReady = () => this.wake()
     this.wake()
     this.#running ??= this.#run()
@@ -83,6 +98,7 @@ export class Fetcher {
   /** Answers for it are not used any more. */
   remove(following: Following): void {
     this.#followings.delete(following)
+    this.#newcomers.delete(following)
     this.wake()
   }
 
@@ -90,8 +106,11 @@ export class Fetcher {
   wake(): void {
     this.#isWoken = true
     this.#wake?.()
-    if (this.#asked === undefined || this.#newcomers !== undefined) return
-    this.#newcomers = this.#io.clock.timer(newcomerPatienceMs, () => this.#giveUpForNewcomers())
+    const isInTime = this.#asked === undefined || this.#newcomers.size === 0
+    if (isInTime || this.#newcomersTimer !== undefined) return
+    this.#newcomersTimer = this.#io.clock.timer(newcomerPatienceMs, () =>
+      this.#giveUpForNewcomers(),
+    )
   }
 
   /** The request under way is given up. Resolves when this asks for nothing any more. */
@@ -118,11 +137,23 @@ export class Fetcher {
 
   #positions(): Asked {
     const positions = new Map<Following, FetchPosition>()
+    this.#isHolding = this.#options.throttle.isExceeded()
     for (const following of this.#followings) {
-      const position = following.position()
+      const position = this.#isHeld(following) ? undefined : following.position()
       if (position !== undefined) positions.set(following, position)
     }
     return positions
+  }
+
+  #isHeld(following: Following): boolean {
+    if (!this.#isHolding || following.isCaughtUp) return false
+    return this.#options.throttle.covers(following.topic, following.index)
+  }
+
+  /** When it may be asked for, if it may not now. */
+  #readyAtMs(following: Following, nowMs: number): number {
+    const atMs = this.#isHeld(following) ? nowMs + throttledMs : nowMs
+    return Math.max(atMs, following.retryAtMs)
   }
 
   get #isFull(): boolean {
@@ -132,7 +163,9 @@ export class Fetcher {
   #untilRetryMs(): number {
     const nowMs = this.#io.clock.monotonicMs()
     let atMs = nowMs + this.#options.config().backoffMs
-    for (const { retryAtMs } of this.#followings) atMs = Math.min(atMs, Math.max(nowMs, retryAtMs))
+    for (const following of this.#followings) {
+      atMs = Math.min(atMs, this.#readyAtMs(following, nowMs))
+    }
     return atMs - nowMs
   }
 
@@ -140,6 +173,7 @@ export class Fetcher {
     const request = this.#session.next(positions)
     let response: Response
     this.#asked = positions
+    for (const following of positions.keys()) this.#newcomers.delete(following)
     this.#isGivenUp = false
     try {
       response = await this.#exchange(self, request)
@@ -159,18 +193,17 @@ export class Fetcher {
 
   #answered(): void {
     this.#asked = undefined
-    this.#newcomers?.cancel()
-    this.#newcomers = undefined
+    this.#newcomersTimer?.cancel()
+    this.#newcomersTimer = undefined
   }
 
   #giveUpForNewcomers(): void {
-    this.#newcomers = undefined
-    const asked = this.#asked
-    if (asked === undefined || this.#isClosed) return
-    const wait = [...this.#followings].some(
-      following => !asked.has(following) && following.position() !== undefined,
+    this.#newcomersTimer = undefined
+    if (this.#asked === undefined || this.#isClosed) return
+    const areWaiting = [...this.#newcomers].some(
+      following => !this.#isHeld(following) && following.position() !== undefined,
     )
-    if (!wait) return
+    if (!areWaiting) return
     this.#isGivenUp = true
     this.#options.peers.closeLane(this.#options.leaderId, this.#options.lane)
   }
@@ -215,7 +248,7 @@ export class Fetcher {
     let waitMs = Number.POSITIVE_INFINITY
     for (const following of this.#followings) {
       if (this.#asked?.has(following)) continue
-      waitMs = Math.min(waitMs, Math.max(1, following.retryAtMs - nowMs))
+      waitMs = Math.min(waitMs, Math.max(1, this.#readyAtMs(following, nowMs) - nowMs))
     }
     return Math.ceil(waitMs)
   }
@@ -225,6 +258,7 @@ export class Fetcher {
     const byName = new Map(
       [...asked].map(entry => [nameOf(entry[0].topicId, entry[0].index), entry]),
     )
+    const { throttle } = this.#options
     const writes: Promise<void>[] = []
     let bytes = 0
     for (const { topicId, partitions } of response.responses) {
@@ -233,6 +267,7 @@ export class Fetcher {
         if (following === undefined || position === undefined) continue // Nobody asked for it.
         const size = answer.records?.length ?? 0
         bytes += size
+        if (throttle.covers(following.topic, following.index)) throttle.record(size)
         if (size > 0 && this.#followings.delete(following)) this.#followings.add(following)
         writes.push(following.onAnswer(position, answer))
       }

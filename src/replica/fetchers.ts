@@ -6,7 +6,7 @@ import type { Member } from '../cluster/partition-state.ts'
 import type { FetcherConfig } from '../config/fetcher-config.ts'
 import type { Io } from '../io/io.ts'
 import type { Log } from '../log/log.ts'
-import { Fetcher } from './fetcher.ts'
+import { Fetcher, type FollowerThrottle } from './fetcher.ts'
 import { type FollowedPartition, Following } from './following.ts'
 
 export interface FetchersOptions {
@@ -15,6 +15,7 @@ export interface FetchersOptions {
   self(): Member | undefined
   /** As it is now; the count of fetchers, for what is followed from now on. */
   config(): FetcherConfig
+  readonly throttle: FollowerThrottle
 }
 
 interface Followed {
@@ -85,11 +86,12 @@ export class Fetchers {
     const name = `${leaderId} ${lane}`
     const known = this.#fetchers.get(name)
     if (known !== undefined) return known
-    const { peers } = this.#options
+    const { peers, throttle } = this.#options
     const fetcher = new Fetcher(this.#io, {
       peers,
       leaderId,
       lane,
+      throttle,
       self: () => this.#options.self(),
       config: () => this.#options.config(),
     })

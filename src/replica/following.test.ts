@@ -47,6 +47,14 @@ class Stage {
   readonly fetchers: Fetchers
   readonly seen: Request[] = []
   validUntilMs = Number.POSITIVE_INFINITY
+  /** Partition 0 is throttled. */
+  readonly throttle = {
+    exceeded: false,
+    bytes: 0,
+    covers: (_: string, index: number) => index === 0,
+    isExceeded: () => this.throttle.exceeded,
+    record: (bytes: number) => void (this.throttle.bytes += bytes),
+  }
   config: FetcherConfig = fetcherConfig
   readonly #unanswered: ScriptedRequest[] = []
   readonly #waiting: ((request: ScriptedRequest) => void)[] = []
@@ -73,6 +81,7 @@ class Stage {
       }),
       self: () => (io.clock.monotonicMs() < this.validUntilMs ? [1, 77n] : undefined),
       config: () => this.config,
+      throttle: this.throttle,
     })
   }
 
@@ -516,4 +525,44 @@ test('those to whom one leader gave records are asked for behind the others', ()
       topic!.partitions.map(({ partition }) => partition),
       [1, 0],
     )
+  }))
+
+test('a throttled replica that lacks something is not asked for while too much came; others are', () =>
+  staged(async stage => {
+    stage.follow(3)
+    stage.followOther(3)
+    const records = batch(0, 3, 'a')
+    let request = await stage.next()
+    while (askedFor(request).length < 2) {
+      stage.answer(request, {})
+      request = await stage.next()
+    }
+    stage.throttle.exceeded = true
+    stage.answer(request, { records, highWatermark: 9 })
+    for (let round = 0; round < 5; round++) {
+      const meanwhile = await stage.next()
+      assert.deepEqual(askedFor(meanwhile), [1])
+      assert.equal(fetchBody(meanwhile).maxWaitMs, 200)
+      await stage.world.sleep(200)
+      stage.answer(meanwhile, {})
+    }
+    assert.equal(stage.throttle.bytes, records.length)
+    stage.throttle.exceeded = false
+    const last = await stage.next()
+    stage.answer(last, {})
+    const both = askedFor(last).length === 2 ? last : await stage.next()
+    assert.deepEqual(askedFor(both), [0, 1])
+  }))
+
+test('a throttled replica that has all below the high watermark is asked for as ever', () =>
+  staged(async stage => {
+    stage.follow(3)
+    stage.throttle.exceeded = true
+    await stage.world.sleep(1000)
+    assert.equal(stage.seen.length, 0)
+    stage.throttle.exceeded = false
+    const request = await stage.next()
+    stage.throttle.exceeded = true
+    stage.answer(request, { records: batch(0, 3, 'a'), highWatermark: 1 })
+    assert.equal((await stage.position()).fetchOffset, 1)
   }))

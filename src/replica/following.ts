@@ -49,6 +49,8 @@ export class Following {
   #failures = 0
   #retryAtMs = Number.NEGATIVE_INFINITY
   #reported: string | undefined
+  /** As the leader last told it. */
+  #leaderWatermark = Number.POSITIVE_INFINITY
 
   constructor(options: FollowingOptions) {
     const { log, leaderId, leaderEpoch } = options
@@ -79,6 +81,11 @@ export class Following {
     }
     const { leaderEpoch } = this
     return { leaderEpoch, fetchOffset, lastFetchedEpoch: epochs.latest, logStartOffset }
+  }
+
+  /** Everything below the leader's high watermark is here. */
+  get isCaughtUp(): boolean {
+    return this.#log.logEndOffset >= this.#leaderWatermark
   }
 
   /** Monotonic: not before there is a position, if time is what is missing. */
@@ -115,6 +122,7 @@ export class Following {
     if (this.#isEnded) return
     const { partition } = this.#options
     partition.onLeaderWatermark(answer.highWatermark)
+    this.#leaderWatermark = answer.highWatermark
     const logStart = Math.min(answer.logStartOffset, partition.highWatermark)
     if (logStart > this.#log.logStartOffset) await this.#log.advanceLogStart(logStart)
   }

@@ -148,6 +148,7 @@ export class Replicas {
     this.#fetchers = new Fetchers(io, {
       peers: options.peers,
       config: () => options.fetcher(),
+      throttle: this.throttles.follower,
       // Self-fenced, it follows nobody.
       self: () => (io.clock.monotonicMs() < membership.validUntilMs ? this.#self() : undefined),
     })
