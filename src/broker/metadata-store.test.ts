@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
+import { inspect } from 'node:util'
 import { etcdMissing, LiveEtcd } from '../../test/live-etcd.ts'
 import { metadataStoreConfig, type StoreAccess } from '../config/metadata-store.ts'
 import type { Report } from '../io/io.ts'
@@ -17,8 +18,7 @@ after(() => rmSync(directory, { recursive: true }))
 
 function reported() {
   const lines: string[] = []
-  const note = (fields: object, message: string) =>
-    void lines.push(`${message} ${JSON.stringify(fields)}`)
+  const note = (fields: object, message: string) => void lines.push(`${message} ${inspect(fields)}`)
   const report: Report = { info: note, warn: note, error: note }
   return { lines, io: nodeIo({ report }) }
 }
@@ -105,4 +105,23 @@ test('brokers find each other by etcd; a prefix is a cluster of its own', { skip
   const again = await start(1, etcd.url)
   assert.equal(again.clusterId, one.clusterId)
   await again.close()
+})
+
+test('without etcd a broker stops all the same, and says little', { skip }, async t => {
+  const etcd = await LiveEtcd.start()
+  t.after(() => etcd.remove())
+  const world = reported()
+  const broker = await Broker.start({
+    dataDirectory: join(directory, 'left'),
+    port: 0,
+    io: world.io,
+    properties: { 'metadata.store': etcd.url, 'broker.session.timeout.ms': '2000' },
+  })
+  await etcd.members[0]!.kill()
+  while (!world.lines.some(line => line.startsWith('the watch of'))) await delay(10)
+  await delay(1500)
+  assert.equal(world.lines.filter(line => line.startsWith('the watch of')).length, 1)
+  await broker.close()
+  assert.ok(existsSync(join(directory, 'left', '.kafka_cleanshutdown')))
+  assert.match(world.lines.join('\n'), /the registration stays until it runs out/)
 })

@@ -11,6 +11,7 @@ import type { Image } from './image.ts'
 import { everything, keys } from './keys.ts'
 
 const retryMs = 200
+const tellEveryMs = 5000
 
 interface Waiter {
   readonly revision: bigint
@@ -26,6 +27,7 @@ export class ImageFeed {
   #waiters: Waiter[] = []
   #isClosed = false
   #cancelRetry = () => {}
+  #quietUntilMs = Number.NEGATIVE_INFINITY
 
   constructor(io: Io, store: MetadataStore, image: Image) {
     this.#io = io
@@ -71,7 +73,7 @@ export class ImageFeed {
         this.#openWatch()
         return
       } catch (error) {
-        this.#io.report.warn({ error }, 'could not read the metadata store, trying again')
+        this.#tell(error as Error, 'could not read the metadata store, trying again')
         await new Promise<void>(resolve => this.#retryLater(resolve))
       }
     }
@@ -88,11 +90,19 @@ export class ImageFeed {
         void this.#readAll()
       },
       broken: error => {
-        this.#io.report.warn({ error }, 'the watch of the metadata store broke')
+        this.#tell(error, 'the watch of the metadata store broke, trying again')
         this.#retryLater(() => this.#openWatch())
       },
     })
     this.#watch = watch
+  }
+
+  /** A store that is away is away for many tries. */
+  #tell(error: Error, message: string): void {
+    const nowMs = this.#io.clock.monotonicMs()
+    if (nowMs < this.#quietUntilMs) return
+    this.#quietUntilMs = nowMs + tellEveryMs
+    this.#io.report.warn({ error: error.message }, message)
   }
 
   #retryLater(run: () => void): void {

@@ -182,14 +182,20 @@ export class Membership {
     }
   }
 
-  /** Gives the registration up; the last thing that happens. */
+  /** Gives the registration up, the last thing that happens; without the store it ends by itself. */
   async close(): Promise<void> {
     this.#isClosed = true
     this.#cancelTimer()
     this.#unsubscribe()
     const { registration } = this
     this.#setRegistration(undefined)
-    if (registration !== undefined) await this.#store.revokeLease(registration.lease.id)
+    if (registration === undefined) return
+    try {
+      await this.#store.revokeLease(registration.lease.id)
+    } catch (error) {
+      if (!(error instanceof StoreUnavailableError)) throw error
+      this.#report.warn({ error: error.message }, 'the registration stays until it runs out')
+    }
   }
 
   async #handOver(registration: Registration): Promise<void> {
@@ -359,7 +365,8 @@ export class Membership {
     try {
       remainingMs = await registration.lease.keepAlive()
     } catch (error) {
-      this.#report.warn({ error }, 'the metadata store did not answer, trying again')
+      const { message } = error as Error
+      this.#report.warn({ error: message }, 'the metadata store did not answer, trying again')
       if (!this.#isClosed) this.#keepAliveIn(ttlMs / 10)
       return
     }
