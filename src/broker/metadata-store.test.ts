@@ -18,7 +18,8 @@ after(() => rmSync(directory, { recursive: true }))
 
 function reported() {
   const lines: string[] = []
-  const note = (fields: object, message: string) => void lines.push(`${message} ${inspect(fields)}`)
+  const note = (fields: object, message: string) =>
+    void lines.push(`${message} ${inspect(fields, { breakLength: Number.POSITIVE_INFINITY })}`)
   const report: Report = { info: note, warn: note, error: note }
   return { lines, io: nodeIo({ report }) }
 }
