@@ -56,13 +56,13 @@ export interface LeadershipStart {
 /** A follower's last valid fetch in this leader epoch. */
 interface Follower {
   readonly brokerEpoch: bigint
-  readonly endOffset: number
-  readonly logStartOffset: number
+  endOffset: number
+  logStartOffset: number
   /** When it last held all that the leader had; −∞: never. */
-  readonly caughtUpMs: number
-  readonly fetchedMs: number
+  caughtUpMs: number
+  fetchedMs: number
   /** Where the leader's log ended then. */
-  readonly leaderEnd: number
+  leaderEnd: number
 }
 
 /** How far a member of the ISR has come. */
@@ -185,24 +185,34 @@ export class LeaderState {
     logStartOffset = 0,
   ): LeaderEffects {
     if (leaderEpoch !== this.leaderEpoch) return nothing
+    const follower = this.#followerOf(member) ?? this.#newFollower(member)
+    const hasMoved = follower.endOffset !== endOffset
+    if (endOffset >= this.#ownEnd) follower.caughtUpMs = nowMs
+    else if (endOffset >= follower.leaderEnd) {
+      follower.caughtUpMs = Math.max(follower.caughtUpMs, follower.fetchedMs)
+    }
+    follower.endOffset = endOffset
+    follower.logStartOffset = logStartOffset
+    follower.fetchedMs = nowMs
+    follower.leaderEnd = this.#ownEnd
+    const propose = this.#mayJoin(member) ? this.#propose([...this.committed.isr, member]) : nothing
+    // An idle follower asks again and again: the watermark rests on its end alone.
+    return hasMoved ? { ...propose, ...this.#advance(nowMs) } : propose
+  }
+
+  #newFollower(member: Member): Follower {
     const [brokerId, brokerEpoch] = member
-    const before = this.#followerOf(member)
-    let caughtUpMs = this.#caughtUpMs(member)
-    if (endOffset >= this.#ownEnd) caughtUpMs = nowMs
-    else if (before !== undefined && endOffset >= before.leaderEnd) {
-      caughtUpMs = Math.max(caughtUpMs, before.fetchedMs)
+    const follower = {
+      brokerEpoch,
+      endOffset: -1,
+      logStartOffset: 0,
+      caughtUpMs: this.#caughtUpMs(member),
+      fetchedMs: Number.NEGATIVE_INFINITY,
+      leaderEnd: Number.POSITIVE_INFINITY,
     }
     this.#followers ??= new Map()
-    this.#followers.set(brokerId, {
-      brokerEpoch,
-      endOffset,
-      logStartOffset,
-      caughtUpMs,
-      fetchedMs: nowMs,
-      leaderEnd: this.#ownEnd,
-    })
-    const propose = this.#mayJoin(member) ? this.#propose([...this.committed.isr, member]) : {}
-    return { ...propose, ...this.#advance(nowMs) }
+    this.#followers.set(brokerId, follower)
+    return follower
   }
 
   /** From time to time: members that do not keep up leave. */

@@ -347,6 +347,8 @@ export class Partition implements LogListener {
    */
   divergence(lastFetchedEpoch: number, offset: number): Divergence | undefined {
     if (lastFetchedEpoch === -1) return undefined
+    const isOfThisEpoch = lastFetchedEpoch === this.#log.epochs.latest
+    if (isOfThisEpoch && offset <= this.logEndOffset) return undefined
     const known = this.#endOfEpoch(lastFetchedEpoch)
     if (known.endOffset === -1) throw new KafkaError('OFFSET_OUT_OF_RANGE')
     if (known.leaderEpoch === lastFetchedEpoch && known.endOffset >= offset) return undefined

@@ -82,6 +82,7 @@ export class Throttle {
 
   /** How fast it was of late. */
   get bytesPerSecond(): number {
+    if (this.#windows.length === 0) return 0
     const nowMs = this.#clock.monotonicMs()
     this.#forgetOld(nowMs)
     const [oldest] = this.#windows

@@ -67,6 +67,15 @@ export class FetchContext {
     this.#isIncremental = isIncremental
   }
 
+  /** Whether the client was told this already, and need not be told again. */
+  knows(partition: FetchPartition, highWatermark: number, logStartOffset: number): boolean {
+    return (
+      this.#isIncremental &&
+      partition.highWatermark === highWatermark &&
+      partition.logStartOffset === logStartOffset
+    )
+  }
+
   /** Notes what the client will be told; false: it knows already, leave the partition out. */
   tell(partition: FetchPartition, news: PartitionNews): boolean {
     if (this.#session === undefined) return true

@@ -19,7 +19,7 @@ import type {
 } from '../replica/partition.ts'
 import { addressOf } from './advertised.ts'
 import type { RequestContext } from './context.ts'
-import type { FetchPartition } from './fetch-sessions.ts'
+import type { FetchContext, FetchPartition } from './fetch-sessions.ts'
 
 /** Who fetches; a replica without a broker epoch cannot be told from its earlier life. */
 export type Fetcher =
@@ -98,6 +98,14 @@ export class PartitionRead {
     return parts !== undefined
   }
 
+  /** Whether there is nothing to read, and nothing else to say in this session. */
+  isIdle(session: FetchContext): boolean {
+    const { partition, wanted } = this
+    if (this.bytes > 0 || partition instanceof KafkaError) return false
+    const { highWatermark, logStartOffset } = partition
+    return session.knows(wanted, highWatermark, logStartOffset) && !this.hasNews()
+  }
+
   /** Whether it is still this replica that requests for the partition come to. */
   isStillServed(): boolean {
     return this.#orRefusal(() => this.#replica()) === this.partition
@@ -113,7 +121,8 @@ export class PartitionRead {
       const room = this.#isThrottled ? noRoom : limits
       const result = await partition.readForFollower({ ...fetch, ...room })
       const { leader } = this.#ctx.domain.replicas.throttles
-      if (leader.covers(partition.topic, partition.index)) leader.record(result.bytes)
+      const { topic, index } = partition
+      if (result.bytes > 0 && leader.covers(topic, index)) leader.record(result.bytes)
       return { ...result, preferredReplica }
     }
     const { fetchOffset: offset, currentLeaderEpoch, lastFetchedEpoch } = this.wanted
@@ -137,8 +146,8 @@ export class PartitionRead {
     if (this.#fetcher.kind !== 'follower' || partition instanceof KafkaError) return false
     const { leader } = this.#ctx.domain.replicas.throttles
     return (
-      leader.covers(partition.topic, partition.index) &&
       leader.isExceeded() &&
+      leader.covers(partition.topic, partition.index) &&
       !partition.isInSync(this.#fetcher.member)
     )
   }

@@ -132,6 +132,7 @@ async function answer(
   let isEmpty = true
   for (const read of reads) {
     const { wanted } = read
+    if (read.isIdle(session)) continue
     const limits = {
       maxBytes: Math.max(0, Math.min(left, wanted.maxBytes)),
       atLeastOneBatch: isEmpty,
