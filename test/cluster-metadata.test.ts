@@ -111,6 +111,8 @@ test('a broker that was alone moves to etcd with its topics and records', { skip
   const etcd = await startEtcd()
   const put = await ottla(['cluster', 'import', file, '--store', `${etcd.url}/prod`])
   assert.equal(put.code, 0, put.error)
+  const twice = await ottla(['cluster', 'import', file, '--store', `${etcd.url}/prod`])
+  assert.match(twice.error, /etcdctl del --prefix \/prod\/ottla\/v1\/$/m)
   const moved = await startBroker(1, 'alone', `${etcd.url}/prod`, 1)
   assert.equal(moved.clusterId, alone.clusterId)
   assert.deepEqual(await read(moved.bootstrap, 50), numbered(0, 50))

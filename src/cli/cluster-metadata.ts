@@ -59,8 +59,8 @@ export async function exportMetadata(file: string, options: StoreOptions): Promi
 /** Puts a file into a store that is empty. Throws Failure. */
 export async function importMetadata(file: string, options: StoreOptions): Promise<void> {
   const { head, entries } = await readMetadata(file)
-  await withStore(options, true, async store => {
-    refuseUsed((await store.get({ prefix: everything })).entries)
+  await withStore(options, true, async (store, namespace) => {
+    refuseUsed((await store.get({ prefix: everything })).entries, namespace + everything)
     for (const chunk of inChunks(entries)) await putAll(store, chunk)
   })
   const written = new Date(head.writtenMs).toISOString()
@@ -90,7 +90,7 @@ function saying<Result>(what: string, run: () => Result): Result {
 }
 
 /** A cluster that lives, or a part of one, is not to be mixed with another. */
-function refuseUsed(entries: readonly Entry[]): void {
+function refuseUsed(entries: readonly Entry[], prefix: string): void {
   if (entries.length === 0) return
   const alive = entries.flatMap(({ key }) => {
     const meaning = parseKey(key)
@@ -102,7 +102,7 @@ function refuseUsed(entries: readonly Entry[]): void {
     )
   }
   throw new Failure(
-    `this store is not empty: it has ${plural(entries.length, 'key')} under ${everything}. If they are of no use any more: etcdctl del --prefix ${everything}`,
+    `this store is not empty: it has ${plural(entries.length, 'key')} under ${prefix}. If they are of no use any more: etcdctl del --prefix ${prefix}`,
   )
 }
 
@@ -147,7 +147,7 @@ function* inChunks(entries: readonly KeyValue[]): Iterable<readonly KeyValue[]> 
 async function withStore<Result>(
   { store: given, config = [], set = [] }: StoreOptions,
   mayCreate: boolean,
-  run: (store: MetadataStore) => Promise<Result>,
+  run: (store: MetadataStore, namespace: string) => Promise<Result>,
 ): Promise<Result> {
   const io = nodeIo()
   if (given !== undefined && !given.includes('://')) {
@@ -162,7 +162,7 @@ async function withStore<Result>(
   }
   const store = await openEtcd(io, parsed.metadataStore, sessionTimeoutMs, patienceMs)
   try {
-    return await run(store)
+    return await run(store, parsed.metadataStore.namespace)
   } finally {
     await store.close()
   }
@@ -172,7 +172,7 @@ async function withDirectory<Result>(
   io: Io,
   directory: string,
   mayCreate: boolean,
-  run: (store: MetadataStore) => Promise<Result>,
+  run: (store: MetadataStore, namespace: string) => Promise<Result>,
 ): Promise<Result> {
   if (!mayCreate && (await io.disk.stat(`${directory}/${localStoreName}`)) === undefined) {
     throw new Failure(`${directory} has no metadata store: there is no ${localStoreName} in it`)
@@ -181,7 +181,7 @@ async function withDirectory<Result>(
   try {
     const store = await openLocalStore(io, directory)
     try {
-      return await run(store)
+      return await run(store, '')
     } finally {
       await store.close()
     }
