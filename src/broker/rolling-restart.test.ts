@@ -115,3 +115,29 @@ test('a broker that stops hands its leaderships over while it still serves', () 
     await brokers[0]!.close()
     await brokers[2]!.close()
   }))
+
+test('a broker that stops waits for one that has to catch up before it can take its place', () =>
+  simulated().run(async world => {
+    const { brokers, cluster } = await cluster3(world)
+    let isOver = false
+    const producing = produceAlong(world, () => isOver)
+    await world.sleep(1000)
+    await brokers[1]!.close()
+    // It is back, and cannot copy yet.
+    for (const other of [1, 3]) world.network.cut(hostOf(2), hostOf(other))
+    brokers[1] = await startBroker(world, 2, properties)
+    await world.sleep(1000)
+    const startMs = world.nowMs
+    const closing = brokers[0]!.close().then(() => world.nowMs - startMs)
+    await world.sleep(4000)
+    world.network.heal()
+    const tookMs = await closing
+    assert.ok(tookMs > 4000 && tookMs < 20_000, `the stop took ${tookMs} ms`)
+    await world.sleep(500)
+    isOver = true
+    const { longestMs } = await producing
+    assert.ok(longestMs < 1000, `a call took ${longestMs} ms`)
+    cluster.close()
+    await brokers[1]!.close()
+    await brokers[2]!.close()
+  }))
