@@ -112,7 +112,11 @@ export async function withBroker(
     const broker = await Broker.start({
       io,
       store: world.store(),
-      properties: { listeners: 'PLAINTEXT://127.0.0.1:0', ...properties },
+      properties: {
+        listeners: 'PLAINTEXT://127.0.0.1:0',
+        'offsets.topic.replication.factor': '1',
+        ...properties,
+      },
     })
     const connect = () => WireClient.connect(io, broker.address.port)
     await scenario({ world, broker, client: await connect(), connect })
