@@ -320,3 +320,22 @@ for (const kind of ['kill', 'power loss'] as const) {
     assert.ok(seen.old > 10 && seen.both > 0, JSON.stringify(seen))
   })
 }
+
+test('a move copies no faster than it may', () =>
+  simulated().run(async world => {
+    const properties = { ...small, 'replica.alter.log.dirs.io.max.bytes.per.second': '500000' }
+    const broker = await start(world, properties)
+    const cluster = client(world)
+    await createTopics(cluster, [{ name: topic, partitions: 1 }])
+    for (let n = 0; n < 40; n++) await produce(cluster, 0, 'x'.repeat(100_000))
+    const [from] = place(world)
+    const to = from === '/a' ? '/b' : '/a'
+    const startMs = world.nowMs
+    assert.equal(await move(cluster, to, 0), 0)
+    await arrived(world, cluster, to)
+    const tookMs = world.nowMs - startMs
+    // Four megabytes, the last one of which is copied as fast as can be.
+    assert.ok(tookMs > 5000 && tookMs < 9000, `${tookMs}`)
+    cluster.close()
+    await broker.close()
+  }))

@@ -155,6 +155,7 @@ export function brokerConfig(sources: ConfigSources): BrokerConfig {
     throttle: {
       leaderRate: values.number('leader.replication.throttled.rate'),
       followerRate: values.number('follower.replication.throttled.rate'),
+      moveRate: values.number('replica.alter.log.dirs.io.max.bytes.per.second'),
       windows: values.number('replication.quota.window.num'),
       windowMs: values.number('replication.quota.window.size.seconds') * 1000,
     },

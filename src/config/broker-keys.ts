@@ -710,6 +710,15 @@ export const brokerKeys: ReadonlyMap<string, ConfigKey> = table(
       'dynamic',
     ],
     [
+      'replica.alter.log.dirs.io.max.bytes.per.second',
+      'LONG',
+      '9223372036854775807',
+      range(0),
+      'MEDIUM',
+      'The most that is copied a second from one data directory of this broker to another.',
+      'dynamic',
+    ],
+    [
       'replica.fetch.backoff.ms',
       'INT',
       '1000',

@@ -5,6 +5,8 @@ export interface ThrottleConfig {
   readonly leaderRate: number
   /** follower.replication.throttled.rate, bytes per second. */
   readonly followerRate: number
+  /** replica.alter.log.dirs.io.max.bytes.per.second, from one data directory to another. */
+  readonly moveRate: number
   /** replication.quota.window.num */
   readonly windows: number
   /** replication.quota.window.size.seconds */

@@ -9,7 +9,7 @@
 import { DiskError, type DiskFile, type Io } from '../io/io.ts'
 import { deletedSuffix, movedFromName } from './file-names.ts'
 import type { Log } from './log.ts'
-import { Pace } from './pace.ts'
+import type { Pace } from './pace.ts'
 import type { Segment } from './segment.ts'
 
 /** Copied at once, and between two pauses. */
@@ -41,15 +41,17 @@ export class LogCopy {
   /** Of the log, when this began. */
   readonly #cuts: number
   #isEnded = false
+  /** Nobody can use the log meanwhile. */
+  #isUrgent = false
 
-  /** `movedFrom` is the id of the directory that the log lies in. */
-  constructor(io: Io, log: Log, folder: string, movedFrom: string) {
+  /** `movedFrom` is the id of the directory that the log lies in; `pace` is that of all copies. */
+  constructor(io: Io, log: Log, folder: string, movedFrom: string, pace: Pace) {
     this.folder = folder
     this.#io = io
     this.#log = log
     this.#cuts = log.cuts
     this.#movedFrom = movedFrom
-    this.#pace = new Pace(io.clock, () => Number.POSITIVE_INFINITY)
+    this.#pace = pace
   }
 
   get sizeBytes(): number {
@@ -110,6 +112,7 @@ export class LogCopy {
   /** The log is closed: copies what is missing, and brings all of it to the disk. */
   async finish(): Promise<void> {
     this.#refuseIfEnded()
+    this.#isUrgent = true
     const { disk } = this.#io
     const done = new Set([...this.#done].flatMap(({ paths }) => paths.map(nameOf)))
     const wanted = new Set<string>([movedFromName])
@@ -170,6 +173,7 @@ export class LogCopy {
       position += read
       this.#copied.set(name, position)
       await this.#pace.pause()
+      if (!this.#isUrgent) await this.#pace.moved(read, () => this.#isEnded)
     }
     this.#copied.set(name, size)
   }

@@ -17,6 +17,7 @@ export const fetcherConfig: FetcherConfig = {
 export const throttleConfig: ThrottleConfig = {
   leaderRate: Number.MAX_SAFE_INTEGER,
   followerRate: Number.MAX_SAFE_INTEGER,
+  moveRate: Number.MAX_SAFE_INTEGER,
   windows: 11,
   windowMs: 1000,
 }

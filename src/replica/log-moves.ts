@@ -12,6 +12,7 @@ import type { Io } from '../io/io.ts'
 import type { Log } from '../log/log.ts'
 import { LogCopy } from '../log/log-copy.ts'
 import type { LogDirectory } from '../log/log-directory.ts'
+import { Pace } from '../log/pace.ts'
 import { Gate } from './gate.ts'
 
 /** One move, from when it was asked for. */
@@ -32,6 +33,7 @@ export interface FutureReplica {
 
 export class LogMoves {
   readonly #io: Io
+  readonly #pace: Pace
   readonly #swap: (move: LogMove) => Promise<void>
   readonly #gate = new Gate(1)
   readonly #moves = new Map<Log, LogMove>()
@@ -39,9 +41,13 @@ export class LogMoves {
   readonly #running = new Set<Promise<void>>()
   #isClosed = false
 
-  /** `swap` puts the copy, which has nearly all, in the place of the log; else nothing has changed. */
-  constructor(io: Io, swap: (move: LogMove) => Promise<void>) {
+  /**
+   * `swap` puts the copy, which has nearly all, in the place of the log; else nothing has changed. All
+   * copies together move no more than `bytesPerSecond`, as it is now.
+   */
+  constructor(io: Io, bytesPerSecond: () => number, swap: (move: LogMove) => Promise<void>) {
     this.#io = io
+    this.#pace = new Pace(io.clock, bytesPerSecond)
     this.#swap = swap
   }
 
@@ -54,7 +60,7 @@ export class LogMoves {
     if (from === to || this.#isClosed) return
     const { topic, partition } = log
     const folder = to.futureFolder(topic, partition)
-    const copy = new LogCopy(this.#io, log, folder, from.directoryId)
+    const copy = new LogCopy(this.#io, log, folder, from.directoryId, this.#pace)
     const move = { log, from, to, copy }
     this.#moves.set(log, move)
     const running = this.#gate

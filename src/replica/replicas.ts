@@ -144,7 +144,11 @@ export class Replicas {
     this.isrChanges = new IsrChanges(io, { image, transactor, brokerId, lagTimeMs })
     const config = () => options.throttle()
     this.throttles = throttles(io.clock, { image, brokerId, config })
-    this.#moves = new LogMoves(io, move => this.#swapInTurn(move))
+    this.#moves = new LogMoves(
+      io,
+      () => options.throttle().moveRate,
+      move => this.#swapInTurn(move),
+    )
     this.#fetchers = new Fetchers(io, {
       peers: options.peers,
       config: () => options.fetcher(),
