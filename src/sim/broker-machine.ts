@@ -109,7 +109,7 @@ export class BrokerMachine {
     this.#world.powerLoss(this.host)
   }
 
-  /** A controlled shutdown; resolves when it is over, or was killed in the middle. */
+  /** A controlled shutdown; resolves when it is over, or was killed in the middle. Kept up, it starts again. */
   async stop(): Promise<void> {
     const { generation } = this
     const parts = this.#parts
@@ -124,8 +124,11 @@ export class BrokerMachine {
         if (!isOutside(error)) this.#onFault(error)
       },
     )
-    while (!isOver && generation === this.generation && this.#isRunning) await this.#world.sleep(20)
-    if (generation === this.generation && this.#isRunning) this.kill()
+    const isCurrent = () => generation === this.generation && this.#isRunning
+    while (!isOver && isCurrent()) await this.#world.sleep(20)
+    if (!isCurrent()) return
+    this.kill()
+    if (this.isKeptUp) this.start()
   }
 
   #endedBy(error: unknown): void {

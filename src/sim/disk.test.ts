@@ -199,3 +199,14 @@ test('bits flip and sectors turn to zeros on request', async () => {
     assert.deepEqual(world.disk().paths(), ['/f'])
   })
 })
+
+test('a process that dies while it takes a lock leaves it free', async () => {
+  for (let seed = 1; seed <= 10; seed++) {
+    await simulated(seed).run(async world => {
+      await world.io().disk.makeDirectory('/data')
+      void world.io().disk.lock('/data')
+      world.kill()
+      await (await world.io().disk.lock('/data')).release()
+    })
+  }
+})

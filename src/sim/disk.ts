@@ -162,9 +162,9 @@ class ProcessDisk implements Disk {
 
   die(): void {
     this.#dead = true
-    for (const [inode, holder] of this.#locks) if (holder === this) this.#locks.delete(inode)
     for (const call of this.#underWay) call.interrupt()
     this.#underWay.clear()
+    for (const [inode, holder] of this.#locks) if (holder === this) this.#locks.delete(inode)
   }
 
   lock(directory: string): Promise<DirectoryLock> {
