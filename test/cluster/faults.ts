@@ -2,6 +2,7 @@
  * What is done to a cluster. A fault is inflicted, stays for at least its `holdMs` and until each
  * partition is writable again (or for `patienceMs`), and is healed.
  */
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Prng } from '../../src/sim/random.ts'
 import type { EtcdMember } from '../live-etcd.ts'
 import type { Place } from './net.ts'
@@ -37,6 +38,7 @@ export interface Fault {
 const beyondSessionMs = 11_000
 /** A leader stays leader with a full disk, and its partitions without writes. */
 const fullMs = 3_000
+const cutOffMs = 1_000
 const killGoalMs = 3_000
 const sessionGoalMs = 12_000
 const moveGoalMs = 300
@@ -44,6 +46,7 @@ const moveGoalMs = 300
 export const ottlaFaults: readonly Fault[] = [
   { kind: 'kill -9 of a leader', holdMs: 500, goalMs: killGoalMs, inflict: killLeader },
   { kind: 'kill -9 of the controller', holdMs: 500, goalMs: killGoalMs, inflict: killController },
+  { kind: 'leader cut off, then kill -9', holdMs: 500, inflict: cutAndKill },
   { kind: 'kill -9 of an etcd follower', holdMs: 2000, inflict: killEtcd(false) },
   { kind: 'kill -9 of the etcd leader', holdMs: 2000, inflict: killEtcd(true) },
   { kind: 'cut broker – broker', holdMs: 3000, goalMs: sessionGoalMs, inflict: cutBrokers },
@@ -87,6 +90,18 @@ async function kill(node: BrokerNode | undefined): Promise<Inflicted | undefined
 
 function killLeader(context: FaultContext): Promise<Inflicted | undefined> {
   return kill(someLeader(context))
+}
+
+/** What it took meanwhile was not replicated: nobody may have been shown it, nor told it was stored. */
+async function cutAndKill(context: FaultContext): Promise<Inflicted | undefined> {
+  const leader = someLeader(context)
+  if (leader === undefined) return undefined
+  const { net } = context.system
+  for (const { server } of others(context, leader)) net.cut(leader.server.place, server.place)
+  await delay(cutOffMs)
+  const inflicted = await kill(leader)
+  net.heal()
+  return inflicted
 }
 
 function killController(context: FaultContext): Promise<Inflicted | undefined> {
