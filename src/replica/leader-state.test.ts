@@ -236,6 +236,15 @@ test('it waits for a caught-up follower that may join, and for none that may not
   assert.deepEqual(leader.onFollowerEnd(two, 4, 9, 0), {}, 'the third may join')
   assert.deepEqual(leader.onOwnEnd(10, 1001), { highWatermark: 9 }, 'it is silent for too long')
 
+  const idle = leading(stateAt([self, two]))
+  idle.onOwnEnd(5, 0)
+  idle.onFollowerEnd(two, 4, 5, 0)
+  idle.onFollowerEnd(three, 4, 5, 0)
+  idle.onCommitted(stateAt([self, two]), 0)
+  idle.onOwnEnd(9, 0)
+  idle.onFollowerEnd(two, 4, 9, 0)
+  assert.deepEqual(idle.onFollowerEnd(two, 4, 9, 1001), { highWatermark: 9 }, 'the same, later')
+
   const alone = leading(stateAt([self]), { usable: [] })
   alone.onFollowerEnd(three, 4, 5, 0)
   assert.deepEqual(alone.onOwnEnd(9, 0), { highWatermark: 9 })

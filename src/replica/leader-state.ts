@@ -196,8 +196,9 @@ export class LeaderState {
     follower.fetchedMs = nowMs
     follower.leaderEnd = this.#ownEnd
     const propose = this.#mayJoin(member) ? this.#propose([...this.committed.isr, member]) : nothing
-    // An idle follower asks again and again: the watermark rests on its end alone.
-    return hasMoved ? { ...propose, ...this.#advance(nowMs) } : propose
+    // Idle followers ask again and again; but who was waited for may be given up by now.
+    const mayAdvance = hasMoved || this.#highWatermark < this.#ownEnd
+    return mayAdvance ? { ...propose, ...this.#advance(nowMs) } : propose
   }
 
   #newFollower(member: Member): Follower {
