@@ -30,8 +30,6 @@ export interface Call {
   readonly isRepeatable: boolean
   /** At one member, in milliseconds. */
   readonly timeoutMs: number
-  /** Who does not answer in time is taken as dead: whatever goes on there is broken off. */
-  readonly provesLife?: true
 }
 
 type Verdict = 'refused' | 'stale token' | 'no access' | 'unknown'
@@ -93,9 +91,8 @@ export class EtcdConnection {
         }
         failures.push(failureText(endpoint, error))
         this.leave(endpoint)
-        if (call.provesLife && error.code === Code.DeadlineExceeded) {
-          endpoint.abort('a sign of life was not answered in time')
-        }
+        // Frozen, or cut off: watches that are open there wait for nothing.
+        if (error.code === Code.DeadlineExceeded) endpoint.abort('it did not answer in time')
         if (state.isSent && !call.isRepeatable) break
       }
     }

@@ -2,7 +2,7 @@
  * The metadata store on etcd (3.4 or later), by its v3 API.
  *
  * Reads and transactions are linearizable. A large range is read in pages, all of one revision. A
- * lease is kept by single calls: the member that does not answer one in time is left, and whatever
+ * lease is kept by single calls. The member that does not answer a call in time is left, and whatever
  * goes on there is broken off. Each process that has been here for an hour compacts, now and then, the
  * history that it saw end an hour ago; that several do so does no harm.
  */
@@ -202,7 +202,7 @@ export class EtcdStore implements MetadataStore {
   /** Of a lease that is over the answer has TTL 0, which is no error. */
   async #keepAlive(id: bigint): Promise<number> {
     const timeoutMs = Math.min(2000, Math.max(500, this.#sessionTimeoutMs / 6))
-    const call: Call = { ...this.#repeatable('a sign of life'), timeoutMs, provesLife: true }
+    const call = { ...this.#repeatable('a sign of life'), timeoutMs }
     const seconds = await this.#connection.call(call, async (endpoint, options) => {
       const headers = { ...(options.headers as Record<string, string>), hasleader: 'true' }
       const answers = endpoint.lease.leaseKeepAlive(once({ ID: id }), { ...options, headers })
