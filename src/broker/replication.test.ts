@@ -71,3 +71,28 @@ test('another replica leads where one was killed, with all of it, and the killed
     }
     cluster.close()
   }))
+
+test('a follower that a start finds damaged leaves the ISR, is copied anew from there, and comes back', () =>
+  simulated().run(async world => {
+    await startBrokers(world, 3, { 'broker.session.timeout.ms': '2000' })
+    const cluster = clientOf(world, [1, 2, 3])
+    await create(cluster, { 'min.insync.replicas': '2' })
+    const values = Array.from({ length: 10 }, (_, index) => `${index}`)
+    for (const value of values) await produce(cluster, value)
+    world.kill(hostOf(3))
+    const path = `/data/${topic}-0/00000000000000000000.log`
+    const size = (await world.io(hostOf(3)).disk.stat(path))!.size
+    world.kill(hostOf(3))
+    world.disk(hostOf(3)).flip(path, Math.floor(size / 2) + 5)
+    await startBroker(world, 3)
+    await produce(cluster, 'more')
+    await world.sleep(5000)
+    assert.deepEqual(await valuesOn(world, 3), [...values, 'more'])
+    assert.ok(world.reported.some(({ message }) => /cut where it is damaged/.test(message)))
+    const isWhole = await world.io(hostOf(3)).disk.readFile(path, 1e9)
+    assert.deepEqual(isWhole, await world.io(hostOf(1)).disk.readFile(path, 1e9))
+    // Alone with it, the second one is enough: it is back in the ISR.
+    world.kill(hostOf(1))
+    await produce(cluster, 'last')
+    cluster.close()
+  }))

@@ -324,3 +324,42 @@ test('a disk without room for fetched batches leaves no epoch of them behind', (
       { epoch: 2, startOffset: 1 },
     ])
   }))
+
+test('a follower cuts its log where it is damaged, and fetches the rest again', async () => {
+  for (const [batch, what] of [
+    [4, 'a hole'],
+    [19, 'the end'],
+  ] as const) {
+    await simulated().run(async world => {
+      const changes = { segmentBytes: 800 }
+      const log = await openFollower(await openDirectory(world.io()), changes)
+      const all = Array.from({ length: 20 }, (_, offset) => stored(offset, 1, [`${offset}`]))
+      for (const bytes of all) await log.appendFetched(bytes, 1)
+      assert.ok(log.segmentCount > 1)
+      world.kill()
+      const at = batch * all[0]!.length
+      const segment = log.segments.findLast(({ baseOffset }) => baseOffset <= batch)!
+      const position = at - segment.baseOffset * all[0]!.length + 65
+      world
+        .disk()
+        .flip(`/data/words-0/${String(segment.baseOffset).padStart(20, '0')}.log`, position)
+      const again = await openFollower(await openDirectory(world.start()), changes)
+      assert.equal(again.isDamaged, true, what)
+      await again.cutDamage()
+      assert.deepEqual([again.isDamaged, again.logEndOffset], [false, batch], what)
+      for (const bytes of all.slice(batch)) await again.appendFetched(bytes, 1)
+      assert.equal((await contentOf(again)).records.length, 20, what)
+      assert.ok(
+        world
+          .disk()
+          .paths()
+          .some(path => path.endsWith('.corrupt')),
+        what,
+      )
+      world.kill()
+      const last = await openFollower(await openDirectory(world.start()), changes)
+      assert.deepEqual([last.isDamaged, last.logEndOffset], [false, 20], what)
+      assert.equal((await contentOf(last)).records.length, 20, what)
+    })
+  }
+})

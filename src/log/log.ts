@@ -26,13 +26,20 @@ import { type LogRead, LogReader } from './log-reader.ts'
 import { LogSync } from './log-sync.ts'
 import { type FoundOffset, findByTimestamp, findMaxTimestamp } from './offset-lookup.ts'
 import { encodeSnapshot } from './producer-snapshot.ts'
-import { type ActiveProducer, ProducerState, type Undo } from './producer-state.ts'
-import { loadProducers, type RecoveredLog, setAsideFrom, snapshotPath } from './recovery.ts'
+import { type ActiveProducer, ProducerState } from './producer-state.ts'
+import {
+  loadProducers,
+  type RecoveredLog,
+  saveDamage,
+  setAsideFrom,
+  snapshotPath,
+} from './recovery.ts'
 import { expiredSegments, segmentFacts } from './retention.ts'
 import { isDiskFull, Segment } from './segment.ts'
 import { isFullFor } from './segment-roll.ts'
 import type { StoredBatch, Tail } from './tail-cache.ts'
 import { validateForAppend } from './validation.ts'
+import { takeGroup, type Waiting } from './write-group.ts'
 
 /** Where an append landed. A duplicate is answered with the offsets of the original (KIP-98). */
 export interface Appended {
@@ -44,18 +51,8 @@ export interface Appended {
   readonly duplicate: boolean
 }
 
-/** What the writer has to do: without a batch only to begin the segment. */
-interface Waiting {
-  readonly batch: StoredBatch | undefined
-  readonly segment: Segment
-  readonly undo: Undo | undefined
-}
-
 const nothing: readonly Waiting[] = []
 const idle: Promise<void> = Promise.resolve()
-
-const maxGroupBatches = 1024
-const maxGroupBytes = 16 * 1024 * 1024
 
 /** How long appends are refused on a full disk before one is let through to try. */
 const fullRetryMs = 1000
@@ -343,7 +340,7 @@ export class Log {
   async #write(): Promise<void> {
     await undefined // What else is appended in this turn joins the first write.
     while (this.#waiting.length > 0 && this.#closed === undefined) {
-      const group = this.#takeGroup()
+      const group = takeGroup(this.#waiting)
       this.#group = group
       const failure = await this.#writeGroup(group).catch((error: Error) => error)
       if (failure === undefined) this.listener.onEnd(this.writtenEndOffset)
@@ -359,20 +356,6 @@ export class Log {
     const afterGroup = this.#afterGroup
     this.#afterGroup = undefined
     for (const resume of afterGroup ?? []) resume()
-  }
-
-  /** From the front of the queue, what goes into one segment with one call. */
-  #takeGroup(): Waiting[] {
-    const { segment } = this.#waiting[0]!
-    let count = 0
-    let bytes = 0
-    for (const next of this.#waiting) {
-      bytes += next.batch?.bytes.length ?? 0
-      const isTooMuch = count === maxGroupBatches || (count > 0 && bytes > maxGroupBytes)
-      if (next.segment !== segment || isTooMuch) break
-      count++
-    }
-    return this.#waiting.splice(0, count)
   }
 
   async #writeGroup(group: readonly Waiting[]): Promise<undefined> {
@@ -517,16 +500,37 @@ export class Log {
     await this.#drained()
     this.refuseIfClosed()
     await this.#orFail(async () => {
-      if (this.#hasDamagedTail) {
-        const { size } = (await this.#host.io.disk.stat(this.#active.logPath))!
-        await setAsideFrom(this.#host, this.#active, this.#active.size, size)
-        await this.#active.cutTail()
-        await this.#active.sync()
-        this.#hasDamagedTail = false
-        const fields = { folder: this.folder, offset: this.logEndOffset }
-        this.#host.io.report.warn(fields, 'the damaged end of the log is cut; a copy is kept')
-      }
+      if (this.#hasDamagedTail) await this.#cutDamagedTail()
       this.epochs.assign(leaderEpoch, this.logEndOffset)
+    })
+  }
+
+  async #cutDamagedTail(): Promise<void> {
+    await setAsideFrom(this.#host, this.#active, this.#active.size)
+    await this.#active.cutTail()
+    await this.#active.sync()
+    this.#hasDamagedTail = false
+    this.#tellOfCut('the damaged end of the log is cut; a copy is kept')
+  }
+
+  #tellOfCut(what: string): void {
+    this.#host.io.report.warn({ folder: this.folder, offset: this.logEndOffset }, what)
+  }
+
+  /** A start found damage that is still here. */
+  get isDamaged(): boolean {
+    return this.#hasDamagedTail || this.#segments.some(({ holes }) => holes.length > 0)
+  }
+
+  /** Cuts all from the first damage on; a copy is kept. For who has left ISR and ELR, and fetches it. */
+  async cutDamage(): Promise<void> {
+    await this.#cutting(async () => {
+      const segment = this.#segments.find(({ holes }) => holes.length > 0)
+      if (this.#hasDamagedTail) await this.#cutDamagedTail()
+      if (segment === undefined) return
+      await setAsideFrom(this.#host, segment, segment.holes[0]!.position)
+      await this.#cutFrom(segment.holes[0]!.startOffset, segment)
+      this.#tellOfCut('the log is cut where it is damaged; a copy is kept')
     })
   }
 
@@ -644,11 +648,11 @@ export class Log {
 
   /** Cuts all records from `offset` on (divergence, KIP-101), and the batch that holds it with them. */
   async truncateTo(offset: number): Promise<void> {
-    await this.#cutting(async () => {
-      if (offset < this.logEndOffset) await this.#cutFrom(offset)
-      // Of an epoch in which nothing was written.
-      else if (this.epochs.truncateFromEnd(this.logEndOffset)) await this.#saveEpochs()
-    })
+    await this.#drained()
+    if (offset < this.logEndOffset) return await this.#cutting(() => this.#cutFrom(offset))
+    // Of an epoch in which nothing was written.
+    const isCut = this.epochs.truncateFromEnd(this.logEndOffset)
+    if (isCut) await this.#orFail(() => this.#saveEpochs())
   }
 
   /** Drops everything and goes on at `offset`, without a record, a producer or an epoch. */
@@ -683,18 +687,21 @@ export class Log {
     }
   }
 
-  async #cutFrom(offset: number): Promise<void> {
+  /** `damaged`: the segment that begins to be so there. */
+  async #cutFrom(offset: number, damaged?: Segment): Promise<void> {
     await this.#sync.stop()
     const { indexIntervalBytes } = this.#config
-    const kept = Math.max(
-      0,
-      this.#segments.findLastIndex(({ baseOffset }) => baseOffset <= offset),
-    )
+    const holdsOffset = this.#segments.findLastIndex(({ baseOffset }) => baseOffset <= offset)
+    const kept = damaged ? this.#segments.indexOf(damaged) : Math.max(0, holdsOffset)
     const segment = this.#segments[kept]!
-    const found = await segment.locate(offset, indexIntervalBytes)
+    const found = damaged
+      ? { position: damaged.holes[0]!.position, baseOffset: offset }
+      : await segment.locate(offset, indexIntervalBytes)
+    const hadHoles = this.isDamaged
     // Between batches of a compacted log there may be offsets without any.
     const end = Math.max(segment.baseOffset, Math.min(offset, found?.baseOffset ?? offset))
-    await this.#endAt(end)
+    this.logStartOffset = Math.min(this.logStartOffset, end)
+    await this.#movedEnd(end)
     for (const dropped of this.#segments.splice(kept + 1).reverse()) {
       for (const path of await dropped.retire()) await this.#host.io.disk.remove(path)
     }
@@ -703,13 +710,8 @@ export class Log {
     segment.isSealed = false
     segment.plannedSize = segment.size
     if (segment.isCreated) await segment.sync()
+    if (hadHoles) await saveDamage(this.#host, this.folder, this.#segments)
     await this.#forgetFrom(end)
-  }
-
-  /** Before anything is cut, for a start that finds less than the checkpoints say calls it a loss. */
-  async #endAt(end: number): Promise<void> {
-    this.logStartOffset = Math.min(this.logStartOffset, end)
-    await this.#movedEnd(end)
   }
 
   /** The log, without a batch, goes on elsewhere; its start says so to whoever finds the old segment. */
@@ -720,6 +722,7 @@ export class Log {
     await this.#saveEpochs()
   }
 
+  /** Before anything is cut, for a start that finds less than the checkpoints say calls it a loss. */
   async #movedEnd(end: number): Promise<void> {
     this.#tail?.truncate(end)
     this.logEndOffset = end

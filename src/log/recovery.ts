@@ -122,7 +122,9 @@ class Recovery {
       this.#outcome = 'lossy'
       this.#report(`ends at ${logEndOffset}, below its recovery point`)
     }
-    await this.#saveDamage(damage)
+    const { folder } = this.#options
+    const isDamaged = this.#segments.some(({ holes }) => holes.length > 0)
+    if (isDamaged || damage.length > 0) await saveDamage(this.#shared, folder, this.#segments)
     const first = this.#segments[0]!
     const logStartOffset = Math.max(this.#options.logStartOffset, first.baseOffset)
     // A leader that wrote nothing keeps its entry.
@@ -350,7 +352,7 @@ class Recovery {
         if (this.#outcome === 'whole') this.#outcome = 'torn'
         this.#report(`cut ${failure.fileSize - failure.position} bytes of an unfinished write`)
         if (this.#options.isRepair) {
-          await setAsideFrom(this.#shared, segment, failure.position, failure.fileSize)
+          await setAsideFrom(this.#shared, segment, failure.position)
         }
         await this.#cut(segment, index, failure.position)
         return undefined
@@ -360,7 +362,7 @@ class Recovery {
           await this.#options.markLossy()
         } else if (this.#outcome === 'whole') this.#outcome = 'torn'
         this.#report(`cut at offset ${expected.offset} after a power loss; see ${corruptSuffix}`)
-        await setAsideFrom(this.#shared, segment, failure.position, failure.fileSize)
+        await setAsideFrom(this.#shared, segment, failure.position)
         await this.#cut(segment, index, failure.position)
         return undefined
       case 'clean':
@@ -471,15 +473,6 @@ class Recovery {
     return damage
   }
 
-  async #saveDamage(before: readonly SegmentDamage[]): Promise<void> {
-    const damage = this.#segments.flatMap(({ baseOffset, holes }) =>
-      holes.map(hole => ({ baseOffset, ...hole })),
-    )
-    const path = `${this.#options.folder}/${damagedRangesName}`
-    if (damage.length > 0) await this.#shared.io.disk.replaceFile(path, formatDamage(damage))
-    else if (before.length > 0) await this.#shared.io.disk.remove(path)
-  }
-
   #withLog<T>(segment: Segment, run: (file: DiskFile) => Promise<T>): Promise<T> {
     return this.#shared.files.with(segment.logPath, run)
   }
@@ -530,14 +523,28 @@ export async function loadProducers(
   return producers
 }
 
+/** Notes the holes of these segments, for starts that do not scan them. */
+export async function saveDamage(
+  shared: SharedStorage,
+  folder: string,
+  segments: readonly Segment[],
+): Promise<void> {
+  const damage = segments.flatMap(({ baseOffset, holes }) =>
+    holes.map(hole => ({ baseOffset, ...hole })),
+  )
+  const path = `${folder}/${damagedRangesName}`
+  if (damage.length > 0) await shared.io.disk.replaceFile(path, formatDamage(damage))
+  else await shared.io.disk.remove(path)
+}
+
 /** Copies the bytes from `position` on into `<segment>.log.corrupt`, before they are cut. */
 export async function setAsideFrom(
   shared: SharedStorage,
   segment: Segment,
   position: number,
-  end: number,
 ): Promise<void> {
   const { files, io } = shared
+  const end = (await io.disk.stat(segment.logPath))?.size ?? 0
   const target = segment.logPath + corruptSuffix
   const copy = await io.disk.open(target, { create: true })
   try {

@@ -155,7 +155,7 @@ class Repair {
     const segment = log.segments.at(-1)!
     const size = (await this.#io.disk.stat(segment.logPath))?.size ?? 0
     if (!log.hasDamagedTail || size <= segment.size) return
-    await setAsideFrom(this.#shared, segment, segment.size, size)
+    await setAsideFrom(this.#shared, segment, segment.size)
     await segment.cutTail()
     await segment.sync()
     const what = `cut ${size - segment.size} bytes that are no batch; see ${corruptSuffix}`

@@ -550,10 +550,22 @@ export class Replicas {
       state !== undefined && this.#isReplica(state) && this.#isToFollow(hosted, state)
     if (!isToFollow(stateNow())) return
     await this.#fetchers.unfollow(log)
+    if (log.isDamaged) await this.#repair(hosted)
     const state = stateNow()
     if (this.#isClosed || !isToFollow(state)) return
     partition.follow(state!.leaderEpoch)
     this.#fetchers.follow(partition, log, state!.leader![0], state!.leaderEpoch)
+  }
+
+  /** Whoever follows fetches again what is damaged: once it counts nowhere as complete (§9). */
+  async #repair({ log, partition }: Hosted): Promise<void> {
+    const { clock } = this.#io
+    const { topicId, index } = partition
+    const { brokerId } = this.#membership
+    const left = removeSelf(this.#transactor, this.#image, brokerId, topicId, index)
+    await within(clock, left, clock.monotonicMs() + removalPatienceMs)
+    await log.cutDamage()
+    partition.onCut()
   }
 
   async #open(topic: Topic, index: number): Promise<Hosted> {
