@@ -147,7 +147,8 @@ export const apis: readonly Api[] = [
     isPipelined: true,
   }),
   api(fetchRequest, fetchResponse, fetch, fetchFailure, {
-    remarks: 'sessions (KIP-227), long polling; consumers only, there are no followers yet',
+    remarks:
+      'sessions (KIP-227), long polling; followers from v15 (KIP-903), consumers at followers from v11 (KIP-392)',
   }),
   api(listOffsetsRequest, listOffsetsResponse, listOffsets, listOffsetsFailure, {
     remarks: 'by time and all special timestamps; nothing is tiered',
