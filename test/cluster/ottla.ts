@@ -1,4 +1,4 @@
-/** Brokers of Ottla, from the sources or an installed package, and three members of etcd. */
+/** Brokers of Ottla, and three members of etcd. */
 import { join } from 'node:path'
 import { freePort } from '../live-broker.ts'
 import { LiveEtcd } from '../live-etcd.ts'
@@ -12,12 +12,10 @@ import {
   type SystemOptions,
 } from './system.ts'
 
-const sources = join(import.meta.dirname, '../../src/bin.js')
-
-/** `bin`: the program that `node` runs; the sources by default. */
+/** `bin`: the program that `node` runs. */
 export async function startOttla(
   { directory, net, brokers: count, replication, settings }: SystemOptions,
-  bin = sources,
+  bin: string,
 ): Promise<System> {
   const etcdPlaces = [1, 2, 3].map(number => net.place(`e${number}`))
   const etcd = await LiveEtcd.start({

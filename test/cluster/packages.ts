@@ -1,6 +1,6 @@
-/** The package of a commit, packed and installed as users get it. */
+/** Brokers as users get them: the package of a commit, or what the sources are built to. */
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 
 const root = resolve(import.meta.dirname, '../..')
@@ -33,6 +33,22 @@ export function install(commit: string, directory: string): void {
   const tarball = join(directory, packed.trim().split('\n').at(-1)!)
   writeFileSync(join(app, 'package.json'), '{ "private": true, "type": "module" }')
   run(app, 'npm', 'install', '--ignore-scripts', '--no-audit', '--no-fund', '--silent', tarball)
+}
+
+/** Builds the sources as they are now; so nobody who edits them meets a run that goes on. */
+export function build(directory: string): void {
+  mkdirSync(directory, { recursive: true })
+  const tsc = join(root, 'node_modules/typescript/bin/tsc')
+  const outDir = join(directory, 'dist')
+  run(root, process.execPath, tsc, '--project', 'tsconfig.build.json', '--outDir', outDir)
+  copyFileSync(join(root, 'src/bin.js'), join(outDir, 'bin.js'))
+  copyFileSync(join(root, 'package.json'), join(directory, 'package.json'))
+  symlinkSync(join(root, 'node_modules'), join(directory, 'node_modules'))
+}
+
+/** What `node` runs to start what was built there. */
+export function builtProgramOf(directory: string): string {
+  return join(directory, 'dist/bin.js')
 }
 
 /** What `node` runs to start what was installed there. */

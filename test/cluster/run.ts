@@ -20,7 +20,7 @@
  *   --clients A,B    of java, librdkafka, ottla; the first two by default
  *   --loopback       no namespaces: all on loopback, with proxies between them
  *   --set KEY=VALUE  a setting of the brokers
- *   --bin FILE       the program of the brokers, for an installed package; the sources by default
+ *   --bin FILE       the program of the brokers, of an installed package; without it the sources are built
  *   --json FILE      what was found, for programs
  *   --keep           leaves the logs where they are
  *
@@ -44,7 +44,14 @@ import { startKafka } from './kafka.ts'
 import { Loopback } from './loopback.ts'
 import { canMakeNamespaces, enterNamespace, isInNamespace, Namespaces } from './namespaces.ts'
 import { startOttla } from './ottla.ts'
-import { commitOf, install, knowsSharedStore, programOf } from './packages.ts'
+import {
+  build,
+  builtProgramOf,
+  commitOf,
+  install,
+  knowsSharedStore,
+  programOf,
+} from './packages.ts'
 import { isGood, linesOf } from './report.ts'
 import type { System, SystemOptions } from './system.ts'
 
@@ -52,7 +59,7 @@ type Label = 'ottla' | 'kafka'
 
 /** Of a leader that waits for a follower it cannot reach: shorter than the 30 s of both brokers. */
 const replicaLagMs = '8000'
-/** Names the folder of the packages for an upgrade. */
+/** Names the folder of what was built, or of the packages for an upgrade. */
 const packagesVariable = 'CLUSTER_TEST_PACKAGES'
 /** The default of our client and of Java's. */
 const usualPatienceMs = 120_000
@@ -95,7 +102,7 @@ function say(what: string): void {
 /** Runs `work` with three brokers and takes them away; their logs stay when it answers false. */
 async function withSystem(
   label: Label,
-  bin: string | undefined,
+  bin: string,
   work: (system: System) => Promise<boolean>,
 ): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), `ottla-cluster-${label}-`))
@@ -118,10 +125,14 @@ async function withSystem(
   }
 }
 
+function program(): string {
+  return values.bin ?? builtProgramOf(process.env[packagesVariable] ?? '')
+}
+
 async function campaign(
   label: Label,
   options: Pick<CampaignOptions, 'faults' | 'rounds' | 'patienceMs' | 'seconds'>,
-  bin = values.bin,
+  bin = program(),
 ): Promise<CampaignResult> {
   const { promise, resolve } = Promise.withResolvers<CampaignResult>()
   await withSystem(label, bin, async system => {
@@ -179,7 +190,7 @@ function upgrade(directory: string): Promise<CampaignResult> {
 }
 
 async function failover(label: Label, partitions: number): Promise<void> {
-  await withSystem(label, values.bin, async system => {
+  await withSystem(label, program(), async system => {
     const rows = await measureFailover(system, partitions, say)
     console.log(`${label}: ${partitions} partitions, replication factor 3`)
     for (const { calmMs, writableMs, inSyncMs } of rows) {
@@ -207,8 +218,8 @@ async function main(): Promise<number> {
     return 0
   }
   const results: CampaignResult[] = []
-  const packages = process.env[packagesVariable]
-  if (packages !== undefined) results.push(await upgrade(packages))
+  const packages = process.env[packagesVariable] ?? ''
+  if (values.upgrade !== undefined) results.push(await upgrade(packages))
   else {
     for (const label of labels) {
       results.push(await (values.rolling ? rolling(label) : byChance(label)))
@@ -222,13 +233,12 @@ async function main(): Promise<number> {
 
 /** What needs the network of the machine comes first. */
 async function start(): Promise<number> {
-  const packages = mkdtempSync(join(tmpdir(), 'ottla-upgrade-'))
+  const packages = mkdtempSync(join(tmpdir(), 'ottla-built-'))
   try {
     if (values['failover-partitions'] === undefined) setUp(clients)
-    if (values.upgrade !== undefined) {
-      if (!pack(values.upgrade, packages)) return 0
-      process.env[packagesVariable] = packages
-    }
+    if (values.upgrade === undefined) build(packages)
+    else if (!pack(values.upgrade, packages)) return 0
+    process.env[packagesVariable] = packages
     return await (!values.loopback && canMakeNamespaces() ? enterNamespace() : main())
   } finally {
     rmSync(packages, { recursive: true, force: true })
