@@ -113,9 +113,12 @@ test('a broker that cannot be reached at all is left to its lease', () =>
     const second = await startBroker(world, 2, {
       'advertised.listeners': 'PLAINTEXT://b2:9999',
     })
+    await world.sleep(100)
     const epoch = await registered(world, 2)
+    assert.ok(epoch !== undefined)
     await world.sleep(20_000)
     assert.equal(await registered(world, 2), epoch)
+    assert.ok(!world.reported.some(({ message }) => /fenced/.test(message)))
     await second.close()
     await first.close()
   }))

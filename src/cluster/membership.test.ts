@@ -182,6 +182,8 @@ test('a registration that somebody ended is replaced at once, not at the next si
     await world.store('other').revokeLease(lease.id)
     await world.sleep(50)
     assert.ok(node.membership.brokerEpoch! > brokerEpoch)
+    // Also one that has just begun.
+    await world.store('other').revokeLease(node.membership.registration!.lease.id)
     await world.sleep(1000)
     const again = node.membership.registration!
     assert.ok(again.brokerEpoch > brokerEpoch)

@@ -149,6 +149,7 @@ export class Membership {
     this.#unsubscribe = this.#image.subscribe(({ brokers }) => {
       if (brokers.has(this.brokerId)) this.#doubt()
     })
+    this.#doubt()
   }
 
   /** A disk failed: no later registration of this process claims to have all records. */
@@ -348,12 +349,15 @@ export class Membership {
   }
 
   async #keepAlive(): Promise<void> {
+    const before = this.#registration
     this.#isAsking = true
     try {
       await this.#askLease()
     } finally {
       this.#isAsking = false
     }
+    // A new one may have been ended in the meantime.
+    if (this.#registration !== before) this.#doubt()
   }
 
   async #askLease(): Promise<void> {
