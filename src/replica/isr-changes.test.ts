@@ -175,6 +175,22 @@ test('a member that registered anew, or begins to stop, does not join whatever t
     assert.equal(bench.changes.failures, 2)
   }))
 
+test('a leader that stops goes on while it is alone, and hands over to the first who joins', () =>
+  onBench(async (bench, world) => {
+    await bench.put({ isr: [bench.self, bench.other] })
+    const stopping = keys.stopping(1)
+    await world.store('1').txn([], [{ put: stopping, value: codecs.stopping.encode({}) }])
+    await world.sleep(1000)
+    bench.changes.propose(bench, { from: await bench.stored(), isr: [bench.self], added: [] })
+    await world.sleep(1000)
+    assert.deepEqual((await bench.stored()).value.leader, bench.self)
+    assert.equal((await bench.stored()).value.leaderEpoch, 1)
+    bench.changes.propose(bench, await bench.expansion())
+    await world.sleep(1000)
+    assert.deepEqual((await bench.stored()).value.leader, bench.other)
+    assert.equal((await bench.stored()).value.leaderEpoch, 2)
+  }))
+
 test('one timer looks at all partitions that have followers, and there is none without', () =>
   onBench(async (bench, world) => {
     let checks = 0

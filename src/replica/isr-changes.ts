@@ -8,6 +8,7 @@
  * this broker's image said. One timer looks for members that lag, for all partitions; while none has
  * followers there is none.
  */
+import { electable } from '../cluster/handover-state.ts'
 import type { Image } from '../cluster/image.ts'
 import { codecs, keys } from '../cluster/keys.ts'
 import { nextState } from '../cluster/partition-state.ts'
@@ -92,7 +93,8 @@ export class IsrChanges implements LeaderDriver {
     const { from, isr } = proposal
     const key = keys.partition(partition.topicId, partition.index)
     const by = transactor.nextBy()
-    const value = { ...from.value, ...nextState(from.value, { isr }, image.usable), by }
+    // Stopping, this leader hands over to who joins; alone it goes on, and nobody is without a leader.
+    const value = { ...from.value, ...nextState(from.value, { isr }, electable(isr, image)), by }
     const outcome = await transactor.run(
       {
         compares: this.#compares(key, proposal),
