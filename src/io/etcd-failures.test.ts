@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
@@ -283,6 +283,38 @@ describe('etcd', { concurrency: 4 }, () => {
     for (const options of [{}, { tls: {} }]) {
       await assert.rejects(open(t, { endpoints }, options).get(everything), /is it etcd/)
     }
+  })
+
+  test('a transaction whose answer is lost is not sent again, a read is', async t => {
+    const etcd = await start(t)
+    const target = Number(etcd.endpoints[0]!.split(':')[1])
+    let isCut = false
+    const proxy = createTcpServer(client => {
+      const server = connect(target, '127.0.0.1')
+      client.on('data', chunk => server.write(chunk)).on('error', () => {})
+      server.on('data', chunk => void (isCut ? client.destroy() : client.write(chunk)))
+      server.on('error', () => {})
+      client.on('close', () => server.destroy())
+    }).listen(0, '127.0.0.1')
+    t.after(() => proxy.close())
+    await once(proxy, 'listening')
+    const endpoints = [`127.0.0.1:${(proxy.address() as AddressInfo).port}`, ...etcd.endpoints]
+
+    const store = open(t, { endpoints })
+    await store.get(everything)
+    isCut = true
+    await assert.rejects(store.txn([], [put('a', '1')]), StoreUnavailableError)
+    const { entries } = await store.get(everything)
+    assert.deepEqual(
+      entries.map(({ key, version }) => [key, version]),
+      [['a', 1n]],
+    )
+    isCut = false
+    const reader = open(t, { endpoints })
+    await reader.get(everything)
+    isCut = true
+    assert.equal((await reader.get(everything)).entries.length, 1)
+    assert.equal(reader.askedMember, etcd.endpoints[0])
   })
 
   test('another etcd, or one with less history, is not taken for the one that was', async t => {
