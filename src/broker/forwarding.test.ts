@@ -105,6 +105,23 @@ test('a broker that is not the controller creates, grows, configures and deletes
     for (const broker of brokers) await broker.close()
   }))
 
+test('a slow change is reported by both brokers, each time with the address of the client', () =>
+  simulated().run(async world => {
+    const brokers = await startBrokers(world, 2, { 'slow.request.ms': '1' })
+    const second = await connectTo(world, 2)
+    await create(world, second, 'orders')
+    const lines = world.reported.filter(({ message }) => message === 'a request was slow')
+    const changes = lines.filter(({ fields }) => fields.api === 'CreateTopicsRequest')
+    assert.deepEqual(
+      changes.map(({ host }) => host),
+      ['b1', 'b2'],
+    )
+    assert.equal(new Set(changes.map(({ fields }) => fields.remoteAddress)).size, 1)
+    assert.ok(!lines.some(({ fields }) => fields.api === 'EnvelopeRequest'))
+    second.close()
+    for (const broker of brokers) await broker.close()
+  }))
+
 test('topics that clients ask for and the topic of the groups are made through any broker', () =>
   simulated().run(async world => {
     const brokers = await startBrokers(world, 2)

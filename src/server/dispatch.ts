@@ -110,7 +110,8 @@ export class Dispatcher {
       return answer
     }
     const response = await this.#handle(api, ctx, request)
-    this.#slow.answered(api.request, ctx, request)
+    // Of an envelope, what is in it was.
+    if (!api.isOfBrokers) this.#slow.answered(api.request, ctx, request)
     if (response === noResponse) return undefined
     return this.#encode(api, header, request, response)
   }
@@ -169,7 +170,9 @@ export class Dispatcher {
     if (!includes(api.served, header.apiVersion)) throw new KafkaError('UNSUPPORTED_VERSION')
     const request = bodyOf(api, header, frame)
     const ctx = new RequestContext(this.#domain, this.#server, client, header)
-    return this.#asController(api, ctx, request)
+    const answer = await this.#asController(api, ctx, request)
+    this.#slow.answered(api.request, ctx, request)
+    return answer
   }
 
   async #handle(api: Api, ctx: RequestContext, request: IncomingFields<Fields>) {
