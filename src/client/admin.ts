@@ -12,6 +12,7 @@ import type {
   Configs,
   CreatedTopic,
   DescribeConfigsOptions,
+  ElectionKind,
   GroupDescription,
   GroupListing,
   GroupOffset,
@@ -22,14 +23,18 @@ import type {
   MemberName,
   MemberToRemove,
   NewPartitions,
+  NewReplicas,
   NewTopic,
   OffsetQuery,
+  PartitionMove,
+  ReassignOptions,
   RecordsToDelete,
   TopicDescription,
   TopicListing,
   ValidateOptions,
 } from './admin/options.ts'
 import type { Outcome } from './admin/outcome.ts'
+import * as reassignments from './admin/reassignments.ts'
 import * as topics from './admin/topics.ts'
 import { type Connected, type Connecting, connectedBy } from './connected.ts'
 import { ConnectionError } from './connection.ts'
@@ -244,6 +249,61 @@ export class Admin implements AsyncDisposable {
     options: AdminCallOptions = {},
   ): Promise<Outcome<{ brokerId: number }, BrokerVersions>[]> {
     return this.#call(options, call => brokers.describeVersions(call, brokerIds))
+  }
+
+  /**
+   * Begins moves of partitions to other replicas, or cancels them. They go on by themselves:
+   * `listPartitionReassignments` says which are under way.
+   */
+  alterPartitionReassignments(
+    asked: readonly NewReplicas[],
+    options: ReassignOptions = {},
+  ): Promise<Outcome<TopicPartition>[]> {
+    const mayChangeFactor = options.allowReplicationFactorChange ?? true
+    return this.#call(options, call =>
+      reassignments.alterPartitionReassignments(call, asked, mayChangeFactor),
+    )
+  }
+
+  /** Moves under way, in order of topic and partition; `partitions` undefined: all of them. */
+  listPartitionReassignments(
+    partitions?: readonly TopicPartition[],
+    options: AdminCallOptions = {},
+  ): Promise<PartitionMove[]> {
+    return this.#call(options, call => reassignments.listPartitionReassignments(call, partitions))
+  }
+
+  /**
+   * Has partitions led by the replica they prefer, or, unclean, by one that may have lost records.
+   * ELECTION_NOT_NEEDED where nothing is to be done; `partitions` undefined: all that need it.
+   */
+  electLeaders(
+    kind: ElectionKind,
+    partitions?: readonly TopicPartition[],
+    options: AdminCallOptions = {},
+  ): Promise<Outcome<TopicPartition>[]> {
+    return this.#call(options, call => reassignments.electLeaders(call, kind, partitions))
+  }
+
+  /**
+   * Forgets a broker that is gone for good. Ottla refuses it while the broker runs, or is a replica
+   * (INVALID_REQUEST). Throws KafkaError, BROKER_ID_NOT_REGISTERED for one that is not known.
+   */
+  unregisterBroker(brokerId: number, options: AdminCallOptions = {}): Promise<void> {
+    return this.#call(options, call => reassignments.unregisterBroker(call, brokerId))
+  }
+
+  /**
+   * Raises the levels of features that the cluster is at, by name, when all brokers run the release
+   * that speaks them. Throws KafkaError, INVALID_UPDATE_VERSION when one does not.
+   */
+  upgradeFeatures(
+    levels: Readonly<Record<string, number>>,
+    options: ValidateOptions = {},
+  ): Promise<void> {
+    return this.#call(options, call =>
+      reassignments.upgradeFeatures(call, levels, options.validateOnly ?? false),
+    )
   }
 
   /** Calls under way reject with ConnectionError CLOSED; a client that was given stays open. Idempotent. */

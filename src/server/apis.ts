@@ -5,6 +5,10 @@
 
 import { alterConfigsRequest, alterConfigsResponse } from '../protocol/messages/alter-configs.ts'
 import {
+  alterPartitionReassignmentsRequest,
+  alterPartitionReassignmentsResponse,
+} from '../protocol/messages/alter-partition-reassignments.ts'
+import {
   alterReplicaLogDirsRequest,
   alterReplicaLogDirsResponse,
 } from '../protocol/messages/alter-replica-log-dirs.ts'
@@ -37,6 +41,7 @@ import {
   describeTopicPartitionsRequest,
   describeTopicPartitionsResponse,
 } from '../protocol/messages/describe-topic-partitions.ts'
+import { electLeadersRequest, electLeadersResponse } from '../protocol/messages/elect-leaders.ts'
 import { fetchRequest, fetchResponse } from '../protocol/messages/fetch.ts'
 import {
   findCoordinatorRequest,
@@ -56,6 +61,10 @@ import { envelopeRequest, envelopeResponse } from '../protocol/messages/kraft.ts
 import { leaveGroupRequest, leaveGroupResponse } from '../protocol/messages/leave-group.ts'
 import { listGroupsRequest, listGroupsResponse } from '../protocol/messages/list-groups.ts'
 import { listOffsetsRequest, listOffsetsResponse } from '../protocol/messages/list-offsets.ts'
+import {
+  listPartitionReassignmentsRequest,
+  listPartitionReassignmentsResponse,
+} from '../protocol/messages/list-partition-reassignments.ts'
 import { metadataRequest, metadataResponse } from '../protocol/messages/metadata.ts'
 import { offsetCommitRequest, offsetCommitResponse } from '../protocol/messages/offset-commit.ts'
 import { offsetDeleteRequest, offsetDeleteResponse } from '../protocol/messages/offset-delete.ts'
@@ -66,6 +75,14 @@ import {
 } from '../protocol/messages/offset-for-leader-epoch.ts'
 import { produceRequest, produceResponse } from '../protocol/messages/produce.ts'
 import { syncGroupRequest, syncGroupResponse } from '../protocol/messages/sync-group.ts'
+import {
+  unregisterBrokerRequest,
+  unregisterBrokerResponse,
+} from '../protocol/messages/unregister-broker.ts'
+import {
+  updateFeaturesRequest,
+  updateFeaturesResponse,
+} from '../protocol/messages/update-features.ts'
 import type { Fields, Message } from '../protocol/schema.ts'
 import type { Api } from './dispatch.ts'
 import {
@@ -73,6 +90,10 @@ import {
   alterConfigsFailure,
   incrementalAlterConfigs,
 } from './handlers/alter-configs.ts'
+import {
+  alterPartitionReassignments,
+  alterPartitionReassignmentsFailure,
+} from './handlers/alter-partition-reassignments.ts'
 import {
   alterReplicaLogDirs,
   alterReplicaLogDirsFailure,
@@ -91,6 +112,7 @@ import {
   describeTopicPartitions,
   describeTopicPartitionsFailure,
 } from './handlers/describe-topic-partitions.ts'
+import { electLeaders, electLeadersFailure } from './handlers/elect-leaders.ts'
 import { envelope, envelopeFailure } from './handlers/envelope.ts'
 import { fetch, fetchFailure } from './handlers/fetch.ts'
 import { findCoordinator, findCoordinatorFailure } from './handlers/find-coordinator.ts'
@@ -100,6 +122,10 @@ import { joinGroup, joinGroupFailure } from './handlers/join-group.ts'
 import { leaveGroup, leaveGroupFailure } from './handlers/leave-group.ts'
 import { listGroups, listGroupsFailure } from './handlers/list-groups.ts'
 import { listOffsets, listOffsetsFailure } from './handlers/list-offsets.ts'
+import {
+  listPartitionReassignments,
+  listPartitionReassignmentsFailure,
+} from './handlers/list-partition-reassignments.ts'
 import { metadata, metadataFailure } from './handlers/metadata.ts'
 import { offsetCommit, offsetCommitFailure } from './handlers/offset-commit.ts'
 import { offsetDelete, offsetDeleteFailure } from './handlers/offset-delete.ts'
@@ -110,6 +136,8 @@ import {
 } from './handlers/offset-for-leader-epoch.ts'
 import { produce, produceFailure } from './handlers/produce.ts'
 import { syncGroup, syncGroupFailure } from './handlers/sync-group.ts'
+import { unregisterBroker, unregisterBrokerFailure } from './handlers/unregister-broker.ts'
+import { updateFeatures, updateFeaturesFailure } from './handlers/update-features.ts'
 
 function api<Q extends Fields, R extends Fields>(
   request: Message<Q>,
@@ -227,6 +255,10 @@ export const apis: readonly Api[] = [
     { remarks: 'answered when the new partitions can be written', isForwarded: true },
   ),
   api(deleteGroupsRequest, deleteGroupsResponse, deleteGroups, deleteGroupsFailure),
+  api(electLeadersRequest, electLeadersResponse, electLeaders, electLeadersFailure, {
+    remarks: 'preferred and unclean; an unclean one does not wait for replicas that are gone',
+    isForwarded: true,
+  }),
   api(
     incrementalAlterConfigsRequest,
     incrementalAlterConfigsResponse,
@@ -237,7 +269,30 @@ export const apis: readonly Api[] = [
       isForwarded: true,
     },
   ),
+  api(
+    alterPartitionReassignmentsRequest,
+    alterPartitionReassignmentsResponse,
+    alterPartitionReassignments,
+    alterPartitionReassignmentsFailure,
+    {
+      remarks: 'a cancel ends when enough of the replicas before are in sync',
+      isForwarded: true,
+    },
+  ),
+  api(
+    listPartitionReassignmentsRequest,
+    listPartitionReassignmentsResponse,
+    listPartitionReassignments,
+    listPartitionReassignmentsFailure,
+    {
+      remarks: 'the moves that are under way',
+    },
+  ),
   api(offsetDeleteRequest, offsetDeleteResponse, offsetDelete, offsetDeleteFailure),
+  api(updateFeaturesRequest, updateFeaturesResponse, updateFeatures, updateFeaturesFailure, {
+    remarks: 'levels are raised, never lowered',
+    isForwarded: true,
+  }),
   api(envelopeRequest, envelopeResponse, envelope, envelopeFailure, {
     remarks:
       'what a client asks of the controller through another broker; on the listener of brokers alone',
@@ -248,6 +303,16 @@ export const apis: readonly Api[] = [
   api(describeClusterRequest, describeClusterResponse, describeCluster, describeClusterFailure, {
     remarks: 'brokers; the endpoint type of controllers is refused',
   }),
+  api(
+    unregisterBrokerRequest,
+    unregisterBrokerResponse,
+    unregisterBroker,
+    unregisterBrokerFailure,
+    {
+      remarks: 'of a broker that has stopped and is no replica any more',
+      isForwarded: true,
+    },
+  ),
   api(
     describeTopicPartitionsRequest,
     describeTopicPartitionsResponse,

@@ -44,6 +44,31 @@ export interface NewPartitions {
   readonly assignments?: readonly (readonly number[])[] | undefined
 }
 
+/** The replicas that a partition is to have. */
+export interface NewReplicas extends TopicPartition {
+  /** Ids of brokers, the preferred leader first; 'cancel' ends a move that is under way. */
+  readonly replicas: readonly number[] | 'cancel'
+}
+
+/** A partition on its way to other replicas. */
+export interface PartitionMove extends TopicPartition {
+  /** Those it is to have, then those to be removed. */
+  readonly replicas: readonly number[]
+  /** Ids of brokers that copy it. */
+  readonly adding: readonly number[]
+  /** Ids of brokers that leave when those are in sync. */
+  readonly removing: readonly number[]
+}
+
+/** Of the leader that a partition prefers, or of one that may have lost records. */
+export type ElectionKind = 'preferred' | 'unclean'
+
+/** How partitions are moved. */
+export interface ReassignOptions extends AdminCallOptions {
+  /** Whether partitions may get more or fewer replicas. Default true; asked of Kafka 4.0 and later. */
+  readonly allowReplicationFactorChange?: boolean | undefined
+}
+
 /** How a change is made. */
 export interface ValidateOptions extends AdminCallOptions {
   /** Only say whether it would be done. Default false. */

@@ -6,6 +6,7 @@
  * A version we do not know is answered in v0 with UNSUPPORTED_VERSION and our own range, so that
  * the client can ask again (KIP-511).
  */
+import { levelOf, ourFeatures } from '../../cluster/features.ts'
 import { errorCode, KafkaError } from '../../protocol/errors.ts'
 import type {
   ApiVersionsRequest,
@@ -39,8 +40,25 @@ export function apiVersions(apis: () => readonly ListedApi[]) {
       throw new KafkaError('REBOOTSTRAP_REQUIRED')
     }
     const served = apis().filter(api => isServed(ctx, api))
-    return { errorCode: 0, apiKeys: served.map(listed) }
+    return { errorCode: 0, apiKeys: served.map(listed), ...features(ctx) }
   }
+}
+
+/** What this broker speaks, and the level that the cluster is at (KIP-584). */
+function features({ image: { cluster } }: RequestContext) {
+  const supportedFeatures = [...ourFeatures].map(([name, { min, max }]) => ({
+    name,
+    minVersion: min,
+    maxVersion: max,
+  }))
+  if (cluster === undefined) return { supportedFeatures }
+  const finalized = new Set([...ourFeatures.keys(), ...cluster.value.features.keys()])
+  const finalizedFeatures = [...finalized].map(name => {
+    const level = levelOf(cluster.value.features, name)
+    return { name, maxVersionLevel: level, minVersionLevel: level }
+  })
+  const finalizedFeaturesEpoch = Number(cluster.modRevision)
+  return { supportedFeatures, finalizedFeatures, finalizedFeaturesEpoch }
 }
 
 /** What brokers ask each other is served on their listener alone. */
