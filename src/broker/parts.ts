@@ -13,6 +13,7 @@ import { FastFencing } from '../cluster/fast-fencing.ts'
 import { Image } from '../cluster/image.ts'
 import { ImageFeed } from '../cluster/image-feed.ts'
 import type { AdvertisedListener } from '../cluster/keys.ts'
+import { LeaderBalance } from '../cluster/leader-balance.ts'
 import { checkCluster, Membership } from '../cluster/membership.ts'
 import { ProducerIds } from '../cluster/producer-ids.ts'
 import { randomId } from '../cluster/random-id.ts'
@@ -132,6 +133,8 @@ async function start(
   const rules = configRules(() => config.current)
   const controller = new Controller(io, image, feed, membership, transactor, { rules, replicas })
   undo.push(() => controller.close())
+  const balance = new LeaderBalance(io, image, controller, () => config.current.leaderBalance)
+  undo.push(() => balance.close())
   const forwarder = new Forwarder(io, {
     brokerId: config.current.nodeId,
     ...{ image, feed, controller, peers },

@@ -48,16 +48,19 @@ export function partitionOf(image: Image, { topic, index }: PartitionRef) {
   return { topicId, old: known.value, modRevision: known.modRevision }
 }
 
-/** Partitions with a leader that is not the one they prefer, and could have it. */
-export function* imbalanced(image: Image): Iterable<PartitionRef> {
+/** Partitions with a leader that is not the one they prefer, and could have it; `most` of them. */
+export function imbalanced(image: Image, most: number): PartitionRef[] {
+  const found: PartitionRef[] = []
   for (const { name, partitions } of image.topics()) {
     for (const [index, { leader, replicas, isr }] of partitions.entries()) {
+      if (found.length === most) return found
       const [preferred] = replicas
       if (leader === null || leader[0] === preferred) continue
       const isReady = isr.some(([id, epoch]) => id === preferred && image.usable(id) === epoch)
-      if (isReady) yield { topic: name, index }
+      if (isReady) found.push({ topic: name, index })
     }
   }
+  return found
 }
 
 function elected(

@@ -38,6 +38,8 @@ export interface BrokerConfig {
   readonly minFreeBytes: number
   readonly sessionTimeoutMs: number
   readonly replicaLagTimeMs: number
+  /** auto.leader.rebalance.enable, leader.imbalance.check.interval.seconds. */
+  readonly leaderBalance: { readonly isEnabled: boolean; readonly intervalMs: number }
   /** replica.selector.class: consumers are sent to a replica in their rack (KIP-392). */
   readonly rackAwareReads: boolean
   readonly throttle: ThrottleConfig
@@ -151,6 +153,10 @@ export function brokerConfig(sources: ConfigSources): BrokerConfig {
     minFreeBytes: values.number('log.dir.min.free.bytes'),
     sessionTimeoutMs: values.number('broker.session.timeout.ms'),
     replicaLagTimeMs: values.number('replica.lag.time.max.ms'),
+    leaderBalance: {
+      isEnabled: values.boolean('auto.leader.rebalance.enable'),
+      intervalMs: values.number('leader.imbalance.check.interval.seconds') * 1000,
+    },
     rackAwareReads: rackAwareReads(optionalText(values, 'replica.selector.class')),
     throttle: {
       leaderRate: values.number('leader.replication.throttled.rate'),

@@ -767,6 +767,22 @@ export const brokerKeys: ReadonlyMap<string, ConfigKey> = table(
       'A leader that does not answer a follower for so much longer is given up.',
     ],
     [
+      'auto.leader.rebalance.enable',
+      'BOOLEAN',
+      'true',
+      any,
+      'HIGH',
+      'The controller gives leaderships back to the replicas that are preferred.',
+    ],
+    [
+      'leader.imbalance.check.interval.seconds',
+      'LONG',
+      '300',
+      range(1),
+      'HIGH',
+      'How often it looks whether there are such.',
+    ],
+    [
       'replica.lag.time.max.ms',
       'LONG',
       '30000',
@@ -1033,8 +1049,6 @@ export const brokerKeys: ReadonlyMap<string, ConfigKey> = table(
   section(
     'later',
     [
-      ['auto.leader.rebalance.enable', 'BOOLEAN', 'true', any, 'HIGH'],
-      ['leader.imbalance.check.interval.seconds', 'LONG', '300', range(1), 'HIGH'],
       ['request.timeout.ms', 'INT', '30000', any, 'HIGH'],
       ['socket.connection.setup.timeout.max.ms', 'LONG', '30000', any, 'MEDIUM'],
       ['socket.connection.setup.timeout.ms', 'LONG', '10000', any, 'MEDIUM'],
