@@ -6,9 +6,18 @@ import { runSeed } from '../src/sim/scenario.ts'
 /** Seeds that once failed; `npm run sim` finds new ones. */
 const regressions = [205446784]
 
+/** Of clusters: the same, and a few with every kind of fault. */
+const clusterRegressions = [2, 32, 188, 1059, 1150]
+
 for (const seed of regressions) {
   test(`seed ${seed} keeps every promise`, async () => {
     assert.deepEqual((await runSeed(seed)).breaches, [])
+  })
+}
+
+for (const seed of clusterRegressions) {
+  test(`seed ${seed} of a cluster keeps every promise`, async () => {
+    assert.deepEqual((await runClusterSeed(seed)).breaches, [])
   })
 }
 

@@ -8,6 +8,7 @@ import { createTopics } from '../client/topics.ts'
 import { buildBatch } from '../protocol/records/build.ts'
 import { BrokerMachine, brokerPort } from './broker-machine.ts'
 import { type Attempt, check, type Seen } from './checker.ts'
+import { administerUntilSettling } from './cluster-admin.ts'
 import { type FaultScene, faultPeriods } from './cluster-faults.ts'
 import { InvariantError, Invariants } from './invariants.ts'
 import { LossBudget } from './loss-budget.ts'
@@ -53,6 +54,8 @@ interface Setting {
   readonly topics: number
   readonly partitions: number
   readonly faultsMs: number
+  /** Topics, replicas and configs change meanwhile. */
+  readonly isAdministered: boolean
 }
 
 const livenessMs = 60_000
@@ -88,6 +91,7 @@ function drawSetting(chance: Prng): Setting {
     topics: 1 + chance.below(2),
     partitions: 1 + chance.below(2),
     faultsMs: chance.between(4_000, 16_000),
+    isAdministered: chance.chance(0.5),
   }
 }
 
@@ -173,6 +177,7 @@ class ClusterRun {
     await this.#makeTopics()
     const clientHosts = ['consumer']
     const clients = [this.#consume()]
+    if (this.#setting.isAdministered) clients.push(this.#administer())
     for (let producer = 0; producer < 2 + this.#chance.below(3); producer++) {
       clientHosts.push(`producer${producer}`)
       clients.push(this.#produce(producer))
@@ -187,6 +192,7 @@ class ClusterRun {
       isSynced: this.#setting.flush === 'sync',
     }
     this.#faults = await faultPeriods(scene, this.#world.nowMs + this.#setting.faultsMs)
+    this.#workload.isSettling = true
     await this.#healed()
     this.#workload.stopping = true
     await this.#over('clients are told what became of their records', Promise.all(clients))
@@ -235,11 +241,27 @@ class ClusterRun {
     cluster.close()
   }
 
-  /** 20: leaders are there and every ISR is full. */
+  async #administer(): Promise<void> {
+    const { replicationFactor } = this.#setting
+    const cluster = this.#client('admin')
+    await administerUntilSettling({
+      world: this.#world,
+      cluster,
+      chance: new Prng(this.#seed, 'admin'),
+      workload: this.#workload,
+      brokerIds: this.#machines.map(({ brokerId }) => brokerId),
+      replicationFactor,
+      mostMinIsr: Math.min(2, replicationFactor),
+    })
+    cluster.close()
+  }
+
+  /** 20: leaders are there, every ISR is full, moves are over. */
   async #healed(): Promise<void> {
     await this.#until('every partition has a leader and a full ISR', () =>
       [...this.#invariants.truths()].every(
-        ({ state }) => state.leader !== null && state.isr.length === state.replicas.length,
+        ({ state: { leader, isr, replicas, adding } }) =>
+          leader !== null && isr.length === replicas.length && adding.length === 0,
       ),
     )
   }

@@ -181,9 +181,13 @@ export class Invariants implements DiskLogListener {
     const key = event.type === 'put' ? event.entry.key : event.key
     const meaning = parseKey(key)
     if (event.type === 'delete') {
-      if (meaning?.kind !== 'alive') return
-      this.#registered.delete(meaning.brokerId)
-      this.note(() => `broker ${meaning.brokerId} is not registered any more`)
+      if (meaning?.kind === 'partition') {
+        this.#truths.delete(`${this.#topicNames.get(meaning.topicId)}-${meaning.index}`)
+      }
+      if (meaning?.kind === 'alive') {
+        this.#registered.delete(meaning.brokerId)
+        this.note(() => `broker ${meaning.brokerId} is not registered any more`)
+      }
       return
     }
     const { value, createRevision } = event.entry

@@ -26,6 +26,9 @@ export class LossBudget {
           id !== brokerId && !state.isr.some(([member, epoch]) => member === id && epoch > lostAt),
       )
       if (others.length + 1 > state.minIsr - 1) return false
+      // min.insync.replicas may have been raised a moment ago: what is older is on fewer.
+      const isWhole = (id: number) => id !== brokerId && !others.some(([other]) => other === id)
+      if (![...state.isr, ...state.elr].some(([id]) => isWhole(id))) return false
     }
     for (const { name } of concerned) {
       const lost = this.#lost.get(name) ?? new Map<number, bigint>()

@@ -30,6 +30,8 @@ export interface Workload {
   onShown?(record: Seen): void
   /** Told at once of what was acknowledged with acks=all, records of one batch. */
   onAcknowledged?(attempts: readonly Attempt[]): void
+  /** Set once: nothing is changed any more, clients go on. */
+  isSettling?: boolean
   /** Set once: clients finish what they began and return. */
   stopping: boolean
 }
