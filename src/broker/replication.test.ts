@@ -72,6 +72,32 @@ test('another replica leads where one was killed, with all of it, and the killed
     cluster.close()
   }))
 
+test('a leader whose disk is full makes way for a broker that has room, and follows it later', () =>
+  simulated().run(async world => {
+    await startBrokers(world, 3)
+    const cluster = clientOf(world, [1, 2, 3])
+    await create(cluster, { 'min.insync.replicas': '2' })
+    await produce(cluster, 'a')
+    await world.sleep(20_000)
+    const { topics } = await cluster.metadata()
+    const [partition] = topics.find(({ name }) => name === topic)!.partitions
+    const leader = partition!.leaderId
+    const disk = world.disk(hostOf(leader))
+    disk.fault = (operation, path) =>
+      operation === 'write' && path.endsWith('.log') ? 'ENOSPC' : undefined
+    const fromMs = world.nowMs
+    await produce(cluster, 'b')
+    assert.ok(world.nowMs - fromMs < 5000, `written after ${world.nowMs - fromMs} ms`)
+    await produce(cluster, 'c')
+    assert.deepEqual(await valuesOn(world, leader), ['a'])
+    disk.fault = undefined
+    await world.sleep(5000)
+    for (const id of [1, 2, 3]) {
+      assert.deepEqual(await valuesOn(world, id), ['a', 'b', 'c'], `broker ${id}`)
+    }
+    cluster.close()
+  }))
+
 test('a follower that a start finds damaged leaves the ISR, is copied anew from there, and comes back', () =>
   simulated().run(async world => {
     await startBrokers(world, 3, { 'broker.session.timeout.ms': '2000' })

@@ -291,3 +291,12 @@ test('a replica that left and comes back is nobody who fetched', () => {
   leader.onCommitted(stateAt([self], 1, [1, 2, 3]), 0)
   assert.deepEqual(leader.onOwnEnd(20, 0), { highWatermark: 20 })
 })
+
+test('a leader that cannot write makes way after a while, if another member can lead', () => {
+  const leader = leading(stateAt([self, two, three]), { usable: [three] })
+  assert.deepEqual(leader.onFullDisk(14_999), {})
+  assert.deepEqual(idsOf(leader.onFullDisk(15_000).propose?.isr), [2, 3])
+  assert.deepEqual(leader.onFullDisk(15_001), {}, 'one proposal at a time')
+  assert.deepEqual(leading(stateAt([self, two]), { usable: [] }).onFullDisk(15_000), {})
+  assert.deepEqual(leading(stateAt([self])).onFullDisk(15_000), {})
+})

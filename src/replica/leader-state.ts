@@ -75,6 +75,9 @@ export interface MemberEnd {
 
 const nothing: LeaderEffects = {}
 
+/** A leader whose disk is full leads so long before it makes way: all disks may be full. */
+const patienceWithoutRoomMs = 15_000
+
 /** One leadership of one partition: made anew for each leader epoch. */
 export class LeaderState {
   readonly leaderEpoch: number
@@ -222,6 +225,18 @@ export class LeaderState {
     const { isr } = this.committed
     const keeping = isr.filter(member => member[0] === this.self[0] || this.#keepsUp(member, nowMs))
     return keeping.length === isr.length ? nothing : this.#propose(keeping)
+  }
+
+  /**
+   * Nothing can be written here: another member of the ISR is to lead. This one leaves the ISR for
+   * that, complete as it is, and comes back as any follower.
+   */
+  onFullDisk(nowMs: number): LeaderEffects {
+    const isEarly = nowMs - this.#startedMs < patienceWithoutRoomMs
+    if (this.#pending !== undefined || isEarly) return nothing
+    const others = this.committed.isr.filter(([id]) => id !== this.self[0])
+    const canLead = others.some(([id, epoch]) => this.#cluster.usable(id) === epoch)
+    return canLead ? this.#propose(others) : nothing
   }
 
   /**

@@ -224,7 +224,12 @@ export class Partition implements LogListener {
    * KAFKA_STORAGE_ERROR when it is nearly full.
    */
   refuseWithoutRoom(bytes: number): void {
-    this.#log.refuseWithoutRoom(bytes)
+    try {
+      this.#log.refuseWithoutRoom(bytes)
+    } catch (error) {
+      this.#onFullDisk()
+      throw error
+    }
   }
 
   /**
@@ -606,6 +611,12 @@ export class Partition implements LogListener {
   onUnwritten(end: number, error: KafkaError): void {
     this.#written?.fail(end, error)
     this.#replicated?.fail(end, error)
+    this.#onFullDisk()
+  }
+
+  /** Where another broker may have room, it should lead. */
+  #onFullDisk(): void {
+    if (this.#leader !== undefined) this.#apply(this.#leader.onFullDisk(this.#clock.monotonicMs()))
   }
 
   #apply({ highWatermark, propose }: LeaderEffects): void {
