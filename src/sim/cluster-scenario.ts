@@ -131,7 +131,7 @@ class ClusterRun {
       { length: setting.brokers },
       (_, index) => new BrokerMachine(world, index + 1, propertiesOf(setting), onFault),
     )
-    this.#invariants = new Invariants(world, this.#machines)
+    this.#invariants = new Invariants(world, this.#machines, setting.flush === 'sync')
     this.#workload = {
       partitions: this.#partitions,
       isCompacted: false,

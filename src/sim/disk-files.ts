@@ -52,6 +52,11 @@ export class CrashingFile extends MemoryFile {
     super.truncate(size)
   }
 
+  /** The first byte of the first sector that a power loss may take back; infinite when none. */
+  get unsyncedFrom(): number {
+    return Math.min(...this.#unsynced.keys()) * sectorBytes
+  }
+
   /** A sync begins: `end` it when it succeeded. It covers what was written up to now. */
   beginSync(): { end: () => void } {
     const upTo = this.#writes

@@ -94,6 +94,11 @@ export class SimulatedDisk {
     return this.#files.content(path, Number.POSITIVE_INFINITY)
   }
 
+  /** From where on a power loss may take back something of a file; infinite when it may not. */
+  unsyncedFrom(path: string): number {
+    return this.#files.file(path, false).unsyncedFrom
+  }
+
   /** Whether there is such a file or folder. */
   has(path: string): boolean {
     return this.#files.stat(path) !== undefined

@@ -10,6 +10,7 @@ import { codecs, parseKey } from '../cluster/keys.ts'
 import type { StoreEvent } from '../io/io.ts'
 import type { Partition } from '../replica/partition.ts'
 import type { BrokerMachine } from './broker-machine.ts'
+import { sectorBytes } from './disk-files.ts'
 import { type DiskLog, type DiskLogListener, DiskLogs, type StoredBatch } from './disk-logs.ts'
 import { PartitionTruth } from './partition-truth.ts'
 import type { World } from './world.ts'
@@ -40,6 +41,7 @@ export class Invariants implements DiskLogListener {
   /** Checked in all. */
   checks = 0
   readonly #world: World
+  readonly #isSynced: boolean
   readonly #machines: ReadonlyMap<string, BrokerMachine>
   readonly #disks = new Map<string, DiskLogs>()
   readonly #truths = new Map<string, PartitionTruth>()
@@ -55,8 +57,10 @@ export class Invariants implements DiskLogListener {
   /** What a broker's own call broke: thrown once the call is over, for a broker catches what it can. */
   #failure: string | undefined
 
-  constructor(world: World, machines: readonly BrokerMachine[]) {
+  /** `isSynced`: nothing counts that is not synced (flush.messages=1). */
+  constructor(world: World, machines: readonly BrokerMachine[], isSynced: boolean) {
     this.#world = world
+    this.#isSynced = isSynced
     this.#machines = new Map(machines.map(machine => [machine.host, machine]))
     for (const { host } of machines) {
       this.#disks.set(host, new DiskLogs(host, world.disk(host), this))
@@ -323,6 +327,7 @@ export class Invariants implements DiskLogListener {
     if (leadership !== undefined && highWatermark > truth.highWatermark) {
       const wrong = truth.raise(highWatermark, log)
       if (wrong !== undefined) this.#fail(`${wrong} (${truth.name})`)
+      if (this.#isSynced) this.#checkSynced(log!, highWatermark)
       truth.counted(leadership.maximalIsr(), leaderEpoch, highWatermark)
       if (isNewEpoch) {
         this.note(
@@ -339,6 +344,18 @@ export class Invariants implements DiskLogListener {
     }
     const wrong = truth.missing(log, highWatermark)
     if (wrong !== undefined) this.#fail(`LogMatching: below its watermark ${wrong} (${truth.name})`)
+  }
+
+  /** H3: a power loss takes nothing of what a leader counts. To a sector: later writes share the last one. */
+  #checkSynced(log: DiskLog, end: number): void {
+    for (const { path, positions, batches } of log.segments.values()) {
+      const last = batches.findLastIndex(({ endOffset }) => endOffset <= end)
+      const position = positions[last] ?? 0
+      const lastSector = Math.floor((position - 1) / sectorBytes) * sectorBytes
+      if (this.#world.disk(log.host).unsyncedFrom(path) < lastSector) {
+        this.#fail(`NoCommittedLoss: ${path} on ${log.host} counts to ${end}, and is not synced`)
+      }
+    }
   }
 
   /** 4 CandidateComplete, 6 QuorumSuperset. */
