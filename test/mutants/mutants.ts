@@ -102,12 +102,6 @@ export const mutants: readonly Mutant[] = [
     'if (acks === 0 || (appended as Appended).duplicate) return Promise.resolve()',
   ),
   mutant(
-    'a broker may lead before it is admitted',
-    'cluster/image.ts',
-    'return broker?.admitted ? broker.brokerEpoch : undefined',
-    'return broker?.brokerEpoch',
-  ),
-  mutant(
     'a broker that lost records stays eligible',
     'cluster/repairs.ts',
     ': { lossy: [brokerId] }',
