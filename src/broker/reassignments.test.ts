@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { describeCluster } from '../client/admin/brokers.ts'
 import { AdminCall } from '../client/admin/call.ts'
 import {
   alterPartitionReassignments,
@@ -27,6 +28,18 @@ async function produce(cluster: Cluster, value: string): Promise<number> {
 async function partitionOf(cluster: Cluster) {
   const { topics } = await cluster.metadata(['words'])
   return topics[0]!.partitions[0]!
+}
+
+/** Brokers that may come back; without asking for them nobody is told. */
+async function fencedIn(cluster: Cluster): Promise<number[]> {
+  const { brokers } = await describeCluster(call(cluster), false)
+  const all = await describeCluster(call(cluster), true)
+  const fenced = all.brokers.filter(({ isFenced }) => isFenced)
+  assert.deepEqual(
+    brokers,
+    all.brokers.filter(({ isFenced }) => !isFenced),
+  )
+  return fenced.map(({ brokerId }) => brokerId)
 }
 
 async function untilStill(world: World, cluster: Cluster): Promise<void> {
@@ -98,7 +111,9 @@ test('a broker is emptied, stopped and removed for good', () =>
       [1, 2, 3].filter(id => id !== leaving),
     )
     await brokers[leaving - 1]!.close()
+    assert.deepEqual(await fencedIn(remaining), [leaving])
     await unregisterBroker(call(remaining), leaving)
+    assert.deepEqual(await fencedIn(remaining), [])
     await assert.rejects(unregisterBroker(call(remaining), leaving), {
       error: 'BROKER_ID_NOT_REGISTERED',
     })

@@ -10,6 +10,7 @@ export function cluster(): Command {
   cluster.usage('<command> [options]').helpCommand(false)
   cluster.addCommand(startCluster())
   cluster.addCommand(clusterStatus())
+  cluster.addCommand(removeBroker())
   cluster.addCommand(exportMetadata())
   cluster.addCommand(importMetadata())
   cluster.addCommand(etcd(), { hidden: true })
@@ -51,6 +52,19 @@ function clusterStatus(): Command {
   ])
   return status.action(async options =>
     (await import('./cluster-status.ts')).clusterStatus(options),
+  )
+}
+
+function removeBroker(): Command {
+  const remove = talks(command('remove-broker', 'Forget a broker that is gone for good.'))
+    .argument('<id>', 'its node.id', whole(0))
+    .option('--json', 'one JSON document')
+  examples(remove, [
+    ['ottla topics reassign --from-broker 3', 'first: it must hold nothing, and be stopped'],
+    ['ottla cluster remove-broker 3', ''],
+  ])
+  return remove.action(async (id, options) =>
+    (await import('./cluster-removal.ts')).removeBroker(id, options),
   )
 }
 

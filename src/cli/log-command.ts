@@ -21,7 +21,10 @@ function dump(): Command {
     'dump',
     'Print a file of a partition: what is in it, and whether it is sound.',
   )
-    .argument('<file>', 'a .log, .index, .timeindex or .snapshot file; Kafka wrote it or we')
+    .argument(
+      '<file>',
+      'a .log, .index, .timeindex, .txnindex or .snapshot file; Kafka wrote it or we',
+    )
     .option('--records', 'of a .log, also the records')
     .option('-n, --max <number>', 'stop after so many batches or entries', whole(1))
     .option('--json', 'one JSON document a line')

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { setInt32, setInt64 } from '../base/bytes.ts'
+import { encodeAborted } from '../log/transaction-index.ts'
 import { buildBatch } from '../protocol/records/build.ts'
 
 const bin = fileURLToPath(new URL('../bin.js', import.meta.url))
@@ -108,6 +109,15 @@ test('index entries are shown up to the filler behind them', context => {
     lines.map(line => JSON.parse(line)),
     [{ timestamp, offset: 107 }],
   )
+})
+
+test('entries of a transaction index are shown, up to the first that makes no sense', context => {
+  const entry = { producerId: 7, firstOffset: 3, lastOffset: 9, lastStableOffset: 5 }
+  const index = encodeAborted(entry)
+  const { lines } = dumped(context, '0.txnindex', index)
+  assert.deepEqual(lines, ['producer 7  offsets 3–9  last stable offset 5'])
+  assert.deepEqual(JSON.parse(dumped(context, '0.txnindex', index, '--json').lines[0]!), entry)
+  assert.match(dumped(context, '0.txnindex', index.subarray(1)).refusal!, /at byte 0/)
 })
 
 test('other files are refused', context => {

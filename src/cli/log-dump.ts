@@ -6,6 +6,7 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { int32At, int64At } from '../base/bytes.ts'
 import { decodeSnapshot, maxSnapshotBytes } from '../log/producer-snapshot.ts'
+import { decodeAborted, transactionEntryBytes } from '../log/transaction-index.ts'
 import { type Batch, batchSizeAt, isCrcValid, readBatch } from '../protocol/records/batch.ts'
 import { type LogRecord, recordsOf } from '../protocol/records/records.ts'
 import { Failure, fileProblem } from './failure.ts'
@@ -31,7 +32,8 @@ export async function dump(path: string, options: DumpOptions): Promise<void> {
     else if (path.endsWith('.index')) await dumpIndex(file, size, path, 8, options)
     else if (path.endsWith('.timeindex')) await dumpIndex(file, size, path, 12, options)
     else if (path.endsWith('.snapshot')) await dumpSnapshot(file, size, options)
-    else throw new Failure(`${path}: give a .log, .index, .timeindex or .snapshot file`)
+    else if (path.endsWith('.txnindex')) await dumpTransactionIndex(file, size, options)
+    else throw new Failure(`${path}: give a .log, .index, .timeindex, .txnindex or .snapshot file`)
   } finally {
     await file.close()
   }
@@ -216,6 +218,28 @@ function indexText(entry: { offset: number; position?: number; timestamp?: numbe
   return entry.position === undefined
     ? `offset ${entry.offset}  ${timeText(entry.timestamp!)}`
     : `offset ${entry.offset}  at byte ${entry.position}`
+}
+
+async function dumpTransactionIndex(
+  file: FileHandle,
+  size: number,
+  options: DumpOptions,
+): Promise<void> {
+  const bytesPerRead = Math.floor(windowBytes / transactionEntryBytes) * transactionEntryBytes
+  let shown = 0
+  for (let at = 0; at < size; at += bytesPerRead) {
+    const entries = decodeAborted(await readAt(file, at, Math.min(bytesPerRead, size - at)))
+    if ('what' in entries) throw new Failure(`${entries.what} at byte ${at + entries.position}`)
+    for (const entry of entries) {
+      if (shown++ === options.max) return
+      const { producerId, firstOffset, lastOffset, lastStableOffset } = entry
+      if (options.json) await printJson(entry)
+      else {
+        const stable = `last stable offset ${lastStableOffset}`
+        await print(`producer ${producerId}  offsets ${firstOffset}–${lastOffset}  ${stable}\n`)
+      }
+    }
+  }
 }
 
 async function dumpSnapshot(file: FileHandle, size: number, options: DumpOptions): Promise<void> {

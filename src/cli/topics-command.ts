@@ -3,13 +3,15 @@ import { type Command, collect, command, examples, talks, whole } from './comman
 
 /** `ottla topics`, with what lies below it. */
 export function topics(): Command {
-  const topics = command('topics', 'List, create, describe, alter and delete topics.')
+  const topics = command('topics', 'List, create, describe, alter, delete and move topics.')
   topics.usage('<command> [options]').helpCommand(false)
   topics.addCommand(listTopics())
   topics.addCommand(createTopics())
   topics.addCommand(describeTopics())
   topics.addCommand(alterTopic())
   topics.addCommand(deleteTopics())
+  topics.addCommand(reassignTopics())
+  topics.addCommand(electTopicLeaders())
   examples(topics, [
     ['ottla topics list', ''],
     ['ottla topics create orders --partitions 3 --config retention.ms=86400000', ''],
@@ -83,5 +85,49 @@ function deleteTopics(): Command {
   examples(remove, [['ottla topics delete orders payments', '']])
   return remove.action(async (names, options) =>
     (await import('./topics.ts')).remove(names, options),
+  )
+}
+
+function reassignTopics(): Command {
+  const reassign = talks(command('reassign', 'Move replicas to other brokers; have more or fewer.'))
+    .argument('[topic...]', 'default with --from-broker: all, internal ones included')
+    .option('--all-topics', 'all topics, internal ones included')
+    .option('--to <id,...>', 'the brokers that shall hold the replicas, evenly')
+    .option('--from-broker <id>', 'the broker that shall hold no replicas', whole(0))
+    .option('-r, --replication-factor <number>', 'copies of each partition', whole(1))
+    .option('--dry-run', 'only show the plan')
+    .option(
+      '--throttle <bytes>',
+      'at most so many a second for each broker, as 50M; none: no limit',
+    )
+    .option('--no-wait', 'end when the moves have begun')
+    .option('--status', 'show the moves under way')
+    .option('--cancel', 'take moves under way back')
+    .option('--json', 'one JSON document a line: the plan, or the moves')
+  examples(reassign, [
+    ['ottla topics reassign orders --to 1,2,4 --dry-run', 'show what would move'],
+    ['ottla topics reassign --from-broker 3 --throttle 50M', 'empty a broker, and not too fast'],
+    ['ottla topics reassign orders --replication-factor 3', ''],
+    ['ottla topics reassign --status', ''],
+    ['ottla topics reassign --throttle none', 'let the moves under way go as fast as they can'],
+    ['ottla topics reassign orders --cancel', ''],
+  ])
+  return reassign.action(async (names, options) =>
+    (await import('./reassign.ts')).reassign(names, options),
+  )
+}
+
+function electTopicLeaders(): Command {
+  const elect = talks(command('elect-leaders', 'Have partitions led by the replica they prefer.'))
+    .argument('[topic...]', 'default: all topics')
+    .option('--unclean', 'where no replica in sync is left, one that may have lost records')
+    .option('--all-topics', 'needed for --unclean without names')
+    .option('--json', 'one JSON document a line')
+  examples(elect, [
+    ['ottla topics elect-leaders', ''],
+    ['ottla topics elect-leaders orders --unclean', 'what is lost is lost'],
+  ])
+  return elect.action(async (names, options) =>
+    (await import('./elect-leaders.ts')).electLeaders(names, options),
   )
 }

@@ -1,4 +1,7 @@
-/** DescribeCluster (key 60), v0–2. Fenced brokers are not known: a broker that is gone is gone. */
+/**
+ * DescribeCluster (key 60), v0–2. Fenced (KIP-1073) is a broker that has gone and may come back; where it
+ * was is not known any more: its address is '' and −1, its rack null.
+ */
 import { KafkaError } from '../../protocol/errors.ts'
 import type {
   DescribeClusterRequest,
@@ -27,16 +30,25 @@ export async function describeCluster(
     endpointType,
     clusterId: ctx.image.clusterId ?? '',
     controllerId: ctx.image.controllerId ?? -1,
-    brokers: reachableBrokers(ctx).map(({ nodeId, host, port, rack }) => ({
-      brokerId: nodeId,
-      host,
-      port,
-      rack,
-    })),
+    brokers: [
+      ...reachableBrokers(ctx).map(({ nodeId, host, port, rack }) => ({
+        brokerId: nodeId,
+        host,
+        port,
+        rack,
+      })),
+      ...(request.includeFencedBrokers ? fencedBrokers(ctx) : []),
+    ],
     ...(request.includeClusterAuthorizedOperations && {
       clusterAuthorizedOperations: clusterOperations,
     }),
   }
+}
+
+function fencedBrokers({ image }: RequestContext) {
+  return [...image.knownBrokers()]
+    .filter(brokerId => image.broker(brokerId) === undefined)
+    .map(brokerId => ({ brokerId, host: '', port: -1, rack: null, isFenced: true }))
 }
 
 export function describeClusterFailure(

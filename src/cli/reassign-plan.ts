@@ -1,0 +1,282 @@
+/**
+ * Which replicas go where: the pure part of `ottla topics reassign`.
+ *
+ * 1. A replica moves only where it has to: its broker is to be left, or the partition is to have more
+ *    or fewer of them. What comes goes to a rack that has no replica of the partition yet, then to
+ *    the broker with the fewest of the topic, then to the one with the fewest in all.
+ * 2. When brokers were named to hold the topics (`evens`), further replicas move until racks are
+ *    used and no broker has two more than another: within each topic first, then over all of them.
+ * 3. Who is preferred as leader stays that; where it left, the replica takes over that is preferred
+ *    least often, and with `evens` leaders are spread as replicas are.
+ */
+import { Failure } from './failure.ts'
+import { plural } from './output.ts'
+
+/** A partition with its replicas, the preferred leader first. */
+export interface PlacedPartition {
+  readonly topic: string
+  readonly partition: number
+  readonly replicas: readonly number[]
+}
+
+/** A broker that replicas may go to. */
+export interface TakingBroker {
+  readonly brokerId: number
+  /** Those without one count as one rack. */
+  readonly rack: string | null
+}
+
+/** What is asked for. */
+export interface Wish {
+  readonly taking: readonly TakingBroker[]
+  /** Brokers whose replicas have to go. */
+  readonly leaves: (brokerId: number) => boolean
+  /** Replicas of each partition; undefined: as many as it has. */
+  readonly replicationFactor: number | undefined
+  /** Whether replicas also move to be spread evenly over `taking`. */
+  readonly evens: boolean
+}
+
+/** A partition that changes. */
+export interface PlannedMove extends PlacedPartition {
+  readonly before: readonly number[]
+  /** Those of `replicas` that were none. */
+  readonly adding: readonly number[]
+  readonly removing: readonly number[]
+}
+
+/**
+ * The partitions of `chosen` that change, in their order. `others` are those that stay, for their
+ * brokers have work already. Throws Failure when there are too few brokers.
+ */
+export function planMoves(
+  chosen: readonly PlacedPartition[],
+  others: readonly PlacedPartition[],
+  wish: Wish,
+): PlannedMove[] {
+  const layout = new Layout(chosen, others, wish)
+  for (const place of layout.places) layout.settle(place)
+  if (wish.evens) {
+    for (const place of layout.places) layout.useRacks(place)
+    for (const ofTopic of layout.byTopic()) layout.even(ofTopic, 'topic')
+    layout.even(layout.places, 'all')
+  }
+  layout.chooseLeaders()
+  return layout.places.flatMap(({ topic, partition, before, replicas }) => {
+    const isSame = before.every((id, index) => id === replicas[index])
+    if (isSame && before.length === replicas.length) return []
+    const adding = replicas.filter(id => !before.includes(id))
+    const removing = before.filter(id => !replicas.includes(id))
+    return [{ topic, partition, before, replicas, adding, removing }]
+  })
+}
+
+interface Place {
+  readonly topic: string
+  readonly partition: number
+  readonly before: readonly number[]
+  replicas: number[]
+}
+
+/** How many of something each broker has: of one topic, and in all. */
+class Counts {
+  readonly #counts = new Map<string, number>()
+
+  of(brokerId: number, topic = ''): number {
+    return this.#counts.get(`${brokerId}/${topic}`) ?? 0
+  }
+
+  add(brokerId: number, topic: string, by: 1 | -1): void {
+    for (const name of ['', topic]) {
+      this.#counts.set(`${brokerId}/${name}`, this.of(brokerId, name) + by)
+    }
+  }
+}
+
+type Scope = 'topic' | 'all'
+
+class Layout {
+  readonly places: readonly Place[]
+  readonly #wish: Wish
+  readonly #racks: ReadonlyMap<number, string | null>
+  readonly #rackCount: number
+  readonly #held = new Counts()
+  readonly #preferred = new Counts()
+
+  constructor(chosen: readonly PlacedPartition[], others: readonly PlacedPartition[], wish: Wish) {
+    this.#wish = wish
+    this.#racks = new Map(wish.taking.map(({ brokerId, rack }) => [brokerId, rack]))
+    this.#rackCount = new Set(this.#racks.values()).size
+    this.places = chosen.map(({ topic, partition, replicas }) => ({
+      topic,
+      partition,
+      before: replicas,
+      replicas: [...replicas],
+    }))
+    for (const { topic, replicas } of [...chosen, ...others]) {
+      for (const id of replicas) this.#held.add(id, topic, 1)
+      if (replicas.length > 0) this.#preferred.add(replicas[0]!, topic, 1)
+    }
+  }
+
+  byTopic(): Place[][] {
+    return [...Map.groupBy(this.places, ({ topic }) => topic).values()]
+  }
+
+  /** Has who must leave replaced in its place, and the wanted number of replicas. */
+  settle(place: Place): void {
+    const wanted = this.#wish.replicationFactor ?? place.replicas.length
+    const staying = place.replicas.filter(id => !this.#wish.leaves(id))
+    while (staying.length > wanted) {
+      const [worst] = staying.slice(1).sort((a, b) => this.#worse(staying, place.topic, a, b))
+      staying.splice(staying.indexOf(worst!), 1)
+    }
+    const coming: number[] = []
+    while (staying.length + coming.length < wanted) {
+      coming.push(this.#best(place, [...staying, ...coming], wanted))
+    }
+    // Places that became free are taken in order, so that who stays keeps its own.
+    const kept = place.replicas.flatMap(id => {
+      if (staying.includes(id)) return [id]
+      return this.#wish.leaves(id) && coming.length > 0 ? [coming.shift()!] : []
+    })
+    this.#replace(place, [...kept, ...coming])
+  }
+
+  /** Moves replicas that share a rack to racks without any, as far as there are. */
+  useRacks(place: Place): void {
+    const wanted = Math.min(place.replicas.length, this.#rackCount)
+    while (this.#racksOf(place.replicas) < wanted) {
+      const twin = place.replicas.findLastIndex(
+        (id, index) =>
+          place.replicas.findIndex(each => this.#rack(each) === this.#rack(id)) < index,
+      )
+      const left = place.replicas.toSpliced(twin, 1)
+      this.#replace(
+        place,
+        place.replicas.with(twin, this.#best(place, left, place.replicas.length)),
+      )
+    }
+  }
+
+  /** Moves replicas from brokers with many to brokers with few, until none has two more. */
+  even(places: readonly Place[], scope: Scope): void {
+    const topic = scope === 'topic' ? places[0]!.topic : ''
+    while (this.#moveOne(places, scope, topic)) {}
+  }
+
+  /** A replica for each partition whose preferred leader left; with `evens`, the others change, too. */
+  chooseLeaders(): void {
+    for (const place of this.places) {
+      const { topic, before, replicas } = place
+      if (replicas.includes(before[0]!)) continue
+      const [least] = replicas.toSorted(
+        (a, b) =>
+          this.#preferred.of(a, topic) - this.#preferred.of(b, topic) ||
+          this.#preferred.of(a) - this.#preferred.of(b) ||
+          replicas.indexOf(a) - replicas.indexOf(b),
+      )
+      this.#prefer(place, before[0]!, least!)
+    }
+    if (!this.#wish.evens) return
+    for (const ofTopic of this.byTopic()) while (this.#leadLess(ofTopic, 'topic')) {}
+    while (this.#leadLess(this.places, 'all')) {}
+  }
+
+  #moveOne(places: readonly Place[], scope: Scope, topic: string): boolean {
+    const pairs = this.#pairs(this.#held, topic)
+    for (const [from, to] of pairs) {
+      const found = places.find(({ topic: own, replicas }) => {
+        if (!replicas.includes(from) || replicas.includes(to)) return false
+        const isFair = scope === 'topic' || this.#held.of(from, own) > this.#held.of(to, own)
+        const after = replicas.map(id => (id === from ? to : id))
+        return isFair && this.#racksOf(after) >= this.#racksOf(replicas)
+      })
+      if (found === undefined) continue
+      this.#replace(
+        found,
+        found.replicas.map(id => (id === from ? to : id)),
+      )
+      return true
+    }
+    return false
+  }
+
+  #leadLess(places: readonly Place[], scope: Scope): boolean {
+    const topic = scope === 'topic' ? places[0]!.topic : ''
+    for (const [from, to] of this.#pairs(this.#preferred, topic)) {
+      const found = places.find(({ topic: own, replicas }) => {
+        const isFair =
+          scope === 'topic' || this.#preferred.of(from, own) > this.#preferred.of(to, own)
+        return isFair && replicas[0] === from && replicas.includes(to)
+      })
+      if (found === undefined) continue
+      this.#prefer(found, from, to)
+      return true
+    }
+    return false
+  }
+
+  /** Brokers of which the first has at least two more; the widest gap first. */
+  #pairs(counts: Counts, topic: string): [from: number, to: number][] {
+    const ids = [...this.#racks.keys()]
+    const gap = (from: number, to: number) => counts.of(from, topic) - counts.of(to, topic)
+    return ids
+      .flatMap(from => ids.map((to): [number, number] => [from, to]))
+      .filter(([from, to]) => gap(from, to) > 1)
+      .sort((a, b) => gap(...b) - gap(...a) || a[0] - b[0] || a[1] - b[1])
+  }
+
+  /** Who is best to hold another replica. Throws Failure. */
+  #best({ topic, partition }: Place, has: readonly number[], wanted: number): number {
+    const racks = new Set(has.map(id => this.#rack(id)))
+    const [best] = this.#wish.taking
+      .filter(({ brokerId }) => !has.includes(brokerId))
+      .toSorted(
+        (a, b) =>
+          Number(racks.has(a.rack)) - Number(racks.has(b.rack)) ||
+          this.#held.of(a.brokerId, topic) - this.#held.of(b.brokerId, topic) ||
+          this.#held.of(a.brokerId) - this.#held.of(b.brokerId) ||
+          a.brokerId - b.brokerId,
+      )
+    if (best !== undefined) return best.brokerId
+    const taking = this.#wish.taking.map(({ brokerId }) => brokerId).join(', ') || 'none'
+    throw new Failure(
+      `${topic}-${partition} is to have ${plural(wanted, 'replica')}, each on a broker of its own, and those that may hold them are: ${taking}. Start another broker, or lower --replication-factor`,
+    )
+  }
+
+  /** Who is to leave comes first: one whose rack is in use twice, then one who has many. */
+  #worse(has: readonly number[], topic: string, a: number, b: number): number {
+    const isTwin = (id: number) =>
+      Number(has.some(each => each !== id && this.#rack(each) === this.#rack(id)))
+    return (
+      isTwin(b) - isTwin(a) ||
+      this.#held.of(b, topic) - this.#held.of(a, topic) ||
+      this.#held.of(b) - this.#held.of(a) ||
+      has.indexOf(b) - has.indexOf(a)
+    )
+  }
+
+  #replace(place: Place, replicas: number[]): void {
+    for (const id of place.replicas) this.#held.add(id, place.topic, -1)
+    for (const id of replicas) this.#held.add(id, place.topic, 1)
+    place.replicas = replicas
+  }
+
+  #prefer(place: Place, from: number, to: number): void {
+    this.#preferred.add(from, place.topic, -1)
+    this.#preferred.add(to, place.topic, 1)
+    place.replicas = [to, ...place.replicas.filter(id => id !== to)]
+  }
+
+  /** A broker that takes nothing is in a rack of its own, as far as is known. */
+  #rack(brokerId: number): string | null | number {
+    const rack = this.#racks.get(brokerId)
+    return rack === undefined ? brokerId : rack
+  }
+
+  #racksOf(replicas: readonly number[]): number {
+    return new Set(replicas.map(id => this.#rack(id))).size
+  }
+}
