@@ -25,7 +25,6 @@ import {
   partitionMetadataName,
   partitionOfFolder,
   snapshotSuffix,
-  transactionIndexSuffix,
 } from '../log/file-names.ts'
 import { decodeSnapshot, maxSnapshotBytes } from '../log/producer-snapshot.ts'
 import { formatSession, sessionFileName } from '../log/session-file.ts'
@@ -66,7 +65,8 @@ interface Folder {
   readonly epoch: number
   /** The largest in its newest snapshot; −1 without one. */
   readonly producerId: number
-  readonly abortedTransactions: number
+  /** Where its oldest open transaction begins; Infinity without one. */
+  readonly openOffset: number
 }
 
 /** The broker epoch that a partition's only replica is said to have had. */
@@ -76,9 +76,6 @@ const epochBefore = 0n
 const unseenProducerIds = 1_000_000
 
 const maxPutsAtOnce = 100
-
-/** Of a transaction index. */
-const transactionEntryBytes = 34
 
 /**
  * Adopts the data directories of one broker, in the order of log.dirs; the caller holds their locks.
@@ -187,19 +184,16 @@ async function readFolder(
   const epochs = await readSmallFile(disk, `${place.path}/${leaderEpochsName}`, parseEpochs)
   const names = (await disk.list(place.path)).map(({ name }) => name)
   const snapshots = names.filter(name => offsetOfName(name, snapshotSuffix) !== undefined)
-  let abortedTransactions = 0
-  for (const name of names.filter(each => each.endsWith(transactionIndexSuffix))) {
-    const size = (await disk.stat(`${place.path}/${name}`))?.size ?? 0
-    abortedTransactions += Math.floor(size / transactionEntryBytes)
-  }
+  let openOffset = Number.POSITIVE_INFINITY
   let producerId = -1
   for (const name of snapshots.slice(-1)) {
     const bytes = await disk.readFile(`${place.path}/${name}`, maxSnapshotBytes)
     const state = bytes && decodeSnapshot(bytes, Number.POSITIVE_INFINITY)
     for (const entry of state?.entries() ?? []) producerId = Math.max(producerId, entry.producerId)
+    openOffset = state?.openOffset ?? openOffset
   }
   const epoch = epochs?.at(-1)?.epoch ?? -1
-  return { ...place, topicId, epoch, producerId, abortedTransactions }
+  return { ...place, topicId, epoch, producerId, openOffset }
 }
 
 // ── What they make together ──────────────────────────────────────────────────
@@ -256,10 +250,10 @@ function topicOf(
     1,
     ...[...(known?.partitions.values() ?? [])].map(each => each.replicas.length),
   )
-  const aborted = folders.reduce((sum, folder) => sum + folder.abortedTransactions, 0)
-  if (aborted > 0) {
+  for (const { partition, openOffset } of folders) {
+    if (openOffset === Number.POSITIVE_INFINITY) continue
     notes.push(
-      `${name} has ${aborted} aborted transactions, whose records are shown to read_committed consumers, too: there are no transactions here yet`,
+      `${name}-${partition} has a transaction that was not ended, from offset ${openOffset} on: read_committed consumers wait there, for there are no transactions here yet; end it while Kafka still runs`,
     )
   }
   if (copies > 1) notes.push(`${name} had ${copies} replicas: this copy stands alone from now on`)

@@ -6,6 +6,7 @@ import { isSafeInt64At, uint32At } from '../base/bytes.ts'
 import { crc32c } from '../base/crc32c.ts'
 import type { DiskFile } from '../io/io.ts'
 import { Batch, batchHeaderBytes, batchOverheadBytes, fieldAt } from '../protocol/records/batch.ts'
+import { maxMarkerBytes } from './transaction-marker.ts'
 
 /** What the log must look like from here on. */
 export interface Expected {
@@ -16,7 +17,10 @@ export interface Expected {
 }
 
 export interface ScannedBatch {
-  /** Of its header only: `bytes` and `sizeInBytes` are not the whole batch. Valid during the call. */
+  /**
+   * Of its header only: `bytes` and `sizeInBytes` are not the whole batch, but of a transaction's
+   * marker. Valid during the call.
+   */
   readonly header: Batch
   readonly position: number
   readonly size: number
@@ -64,9 +68,12 @@ export async function scanBatches(
     if (!(await isInPlace(window, position, size, to, options))) {
       return { position, reason: 'invalid' }
     }
-    const batch = new Batch(
+    let batch = new Batch(
       window.peek(position, batchHeaderBytes) ?? (await window.fill(position, batchHeaderBytes)),
     )
+    if (batch.isControl && size <= maxMarkerBytes) {
+      batch = new Batch(window.peek(position, size) ?? (await window.fill(position, size)))
+    }
     if (options.onBatch({ header: batch, position, size }) === false) {
       return { position, reason: 'stopped' }
     }

@@ -5,23 +5,18 @@
  * transaction, and then for delete.retention.ms, as a tombstone does. A pass needs to know at the first
  * batch of a transaction how it ended: `endedTransactions` finds that from the headers beforehand.
  */
-import { int16At } from '../base/bytes.ts'
 import type { Batch } from '../protocol/records/batch.ts'
-import { recordsOf } from '../protocol/records/records.ts'
 import { nextSequence } from './producer-state.ts'
 import type { BatchFate } from './record-filter.ts'
+import { type AbortedTransaction, markerOf } from './transaction-marker.ts'
 
-export interface AbortedTransaction {
-  readonly producerId: number
-  readonly firstOffset: number
-  /** Of its marker. */
-  readonly lastOffset: number
-}
+/** What a pass asks of an aborted one. */
+type Aborted = Omit<AbortedTransaction, 'lastStableOffset'>
 
 /** How transactions ended, as far as the log goes. */
 export interface EndedTransactions {
   /** In order of first offsets. */
-  readonly aborted: readonly AbortedTransaction[]
+  readonly aborted: readonly Aborted[]
   /** Where the oldest transaction begins that has no end yet; Infinity without one. */
   readonly openOffset: number
 }
@@ -29,7 +24,7 @@ export interface EndedTransactions {
 /** Collects ends of transactions from the batches of a log, in order. */
 export class TransactionScan {
   readonly #open = new Map<number, number>()
-  readonly #aborted: AbortedTransaction[] = []
+  readonly #aborted: Aborted[] = []
 
   /** Of a control batch the records are needed, of all others the header. */
   add(batch: Batch): void {
@@ -66,13 +61,13 @@ export interface LastOfProducer {
 
 /** Decides of each batch of a pass, in order. */
 export class CleanedTransactions {
-  readonly #aborted: readonly AbortedTransaction[]
+  readonly #aborted: readonly Aborted[]
   #next = 0
   /** Aborted and not yet at their markers, and whether a batch of them was met. */
   readonly #underWay = new Map<number, { wasMet: boolean }>()
   readonly #met = new Set<number>()
 
-  constructor(aborted: readonly AbortedTransaction[]) {
+  constructor(aborted: readonly Aborted[]) {
     this.#aborted = aborted
   }
 
@@ -142,16 +137,4 @@ function isLastOfProducer(
   // All that is remembered may be cut: what is left then is the batch before it.
   const { lastSequence } = batch
   return isSameEpoch && lastSequence >= 0 && nextSequence(lastSequence) === last.firstSequence
-}
-
-/** Bytes of a record's key: int16 version, int16 type. */
-const markerKeyBytes = 4
-
-function markerOf(batch: Batch): 'abort' | 'commit' | undefined {
-  if (batch.recordCount === 0) return undefined
-  for (const { key } of recordsOf(batch, batch.sizeInBytes)) {
-    const type = key !== null && key.length >= markerKeyBytes ? int16At(key, 2) : -1
-    return type === 0 ? 'abort' : type === 1 ? 'commit' : undefined
-  }
-  return undefined
 }

@@ -291,9 +291,9 @@ export class CompactionPass {
   }
 
   /** A disk that cannot write is the directory's failure, unless it is only full. */
-  async #orFail(write: () => Promise<void>): Promise<void> {
+  async #orFail<T>(write: () => Promise<T>): Promise<T> {
     try {
-      await write()
+      return await write()
     } catch (error) {
       if (!isDiskFull(error)) this.#host.fail(error as Error)
       throw error

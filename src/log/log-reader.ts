@@ -7,9 +7,11 @@
 import type { LogConfig } from '../config/log-config.ts'
 import type { ReportFields } from '../io/io.ts'
 import { KafkaError } from '../protocol/errors.ts'
+import { IndexBrokenError } from './index-file.ts'
 import type { LogHost } from './log-host.ts'
 import type { FoundOffset, Lookup } from './offset-lookup.ts'
 import { type Segment, SegmentRetiredError } from './segment.ts'
+import type { AbortedTransaction } from './transaction-marker.ts'
 
 /** Whole batches, oldest first. Views that must not be changed. */
 export interface LogRead {
@@ -89,6 +91,39 @@ export class LogReader {
       }),
     )
     return found !== undefined && found.offset < end ? found : undefined
+  }
+
+  /**
+   * The aborted transactions with offsets in [from, to), from these segments, which had some before
+   * that was read: the markers may lie far behind it. Undefined when the segments are not the log's
+   * any more. Throws CORRUPT_MESSAGE, KAFKA_STORAGE_ERROR.
+   */
+  async abortedTransactions(
+    from: number,
+    to: number,
+    segments: readonly Segment[],
+  ): Promise<AbortedTransaction[] | undefined> {
+    const found: AbortedTransaction[] = []
+    try {
+      for (const segment of segments) {
+        for (const aborted of await segment.aborted()) {
+          if (aborted.lastOffset >= from && aborted.firstOffset < to) found.push(aborted)
+          if (aborted.lastOffset >= from && aborted.lastStableOffset >= to) return found
+        }
+      }
+      return found
+    } catch (error) {
+      this.#log.refuseIfClosed()
+      if (error instanceof SegmentRetiredError) {
+        await this.#log.compaction.moved()
+        return undefined
+      }
+      const { message } = error as Error
+      this.#reportOnce({ folder: this.#log.folder, offset: from }, message)
+      // What is not known to be committed is not served: a start, or a repair, builds the index anew.
+      const isBroken = error instanceof IndexBrokenError
+      throw new KafkaError(isBroken ? 'CORRUPT_MESSAGE' : 'KAFKA_STORAGE_ERROR', message)
+    }
   }
 
   #segmentsFrom(offset: number): Segment[] {

@@ -85,7 +85,7 @@ export class LogSync {
     try {
       for (const { segment, end } of this.#unsynced()) {
         if (!segment.isCreated) break
-        await segment.sync()
+        if (!(await segment.sync())) return
         if (segment.needsFolderSync) await this.#host.io.disk.syncDirectory(this.#log.folder)
         segment.needsFolderSync = false
         await this.writeSnapshot(segment)

@@ -39,17 +39,7 @@ import { isDiskFull, Segment } from './segment.ts'
 import { isFullFor } from './segment-roll.ts'
 import type { StoredBatch, Tail } from './tail-cache.ts'
 import { validateForAppend } from './validation.ts'
-import { takeGroup, type Waiting } from './write-group.ts'
-
-/** Where an append landed. A duplicate is answered with the offsets of the original (KIP-98). */
-export interface Appended {
-  readonly baseOffset: number
-  /** Exclusive. */
-  readonly endOffset: number
-  /** −1 with CreateTime. */
-  readonly logAppendTimeMs: number
-  readonly duplicate: boolean
-}
+import { type Appended, abortedFrom, diskFull, takeGroup, type Waiting } from './write-group.ts'
 
 const nothing: readonly Waiting[] = []
 const idle: Promise<void> = Promise.resolve()
@@ -311,10 +301,11 @@ export class Log {
     const { bytes, baseOffset, maxTimestamp } = batch
     const endOffset = batch.lastOffset + 1
     const stored = { bytes, baseOffset, endOffset, maxTimestamp }
+    const aborted = this.#producers.abortedBy(batch)
     const undo = batch.producerId >= 0 ? this.#producers.append(batch, nowMs) : undefined
     if (segment.plannedSize === 0) segment.plannedFirstTimestamp = maxTimestamp
     segment.plannedSize += bytes.length
-    this.#waiting.push({ batch: stored, segment, undo })
+    this.#waiting.push({ batch: stored, segment, undo, aborted })
     this.logEndOffset = endOffset
     return stored
   }
@@ -365,6 +356,7 @@ export class Log {
     if (batches.length === 0) return undefined
     assert(batches[0]!.baseOffset >= this.writtenEndOffset, 'batches are written in order')
     await segment.write(batches, this.#config.indexIntervalBytes)
+    await segment.addAborted(group.flatMap(({ aborted }) => aborted ?? []))
     if (this.#fullUntilMs !== undefined) {
       this.#fullUntilMs = undefined
       this.#host.io.report.info({ folder: this.folder }, 'there is room on the disk again')
@@ -469,6 +461,17 @@ export class Log {
     if (offset >= bound) return { chunks: [], bytes: 0 }
     const tail = this.#tail?.read(offset, bound, maxBytes, atLeastOneBatch)
     return tail ?? (await this.#files.read(offset, bound, maxBytes, atLeastOneBatch))
+  }
+
+  /** Where the oldest open transaction begins; Infinity without one. */
+  get openTransactionOffset(): number {
+    if (!this.#producers.hasTransactions) return Number.POSITIVE_INFINITY
+    return Math.min(this.#producers.openOffset, abortedFrom([...this.#group, ...this.#waiting]))
+  }
+
+  /** As `LogReader` has it. Throws CORRUPT_MESSAGE, KAFKA_STORAGE_ERROR. */
+  abortedTransactions(from: number, to: number, segments: readonly Segment[]) {
+    return this.#files.abortedTransactions(from, to, segments)
   }
 
   /** Throws OFFSET_OUT_OF_RANGE outside [logStartOffset, logEndOffset]. */
@@ -705,7 +708,7 @@ export class Log {
     for (const dropped of this.#segments.splice(kept + 1).reverse()) {
       for (const path of await dropped.retire()) await this.#host.io.disk.remove(path)
     }
-    if (found !== undefined) await segment.truncate(found.position, indexIntervalBytes)
+    if (found !== undefined) await segment.truncate(found.position, end, indexIntervalBytes)
     this.#writing = segment
     segment.isSealed = false
     segment.plannedSize = segment.size
@@ -792,8 +795,4 @@ export class Log {
     this.#waiting = []
     this.#tail?.clear()
   }
-}
-
-function diskFull(folder: string): KafkaError {
-  return new KafkaError('KAFKA_STORAGE_ERROR', `no room on the disk of ${folder}`)
 }

@@ -10,6 +10,7 @@ import { isList } from '../base/list.ts'
 import { KafkaError } from '../protocol/errors.ts'
 import type { Batch } from '../protocol/records/batch.ts'
 import type { LastOfProducer } from './cleaned-transactions.ts'
+import { type AbortedTransaction, markerOf } from './transaction-marker.ts'
 
 /** How many batches are remembered of each producer: the most that a client has in flight. */
 export const rememberedBatches = 5
@@ -81,6 +82,8 @@ const few = 4
 export class ProducerState {
   /** In order of the last append. */
   #entries: ProducerEntry[] | Map<number, ProducerEntry> = none
+  /** Where the transaction of a producer began; undefined: none was ever open here. */
+  #open: Map<number, number> | undefined
   readonly #expirationMs: number
 
   constructor(expirationMs: number, entries: Iterable<ProducerEntry> = []) {
@@ -143,12 +146,35 @@ export class ProducerState {
     return undefined
   }
 
+  /** Whether there were ever any, as far as this knows. */
+  get hasTransactions(): boolean {
+    return this.#open !== undefined
+  }
+
+  /** Where the oldest open transaction begins; Infinity without one. */
+  get openOffset(): number {
+    return this.#open === undefined ? Number.POSITIVE_INFINITY : oldest(this.#open)
+  }
+
+  /** What a batch ends that is about to be appended: of one that may be an abort marker all is needed. */
+  abortedBy(batch: Batch): AbortedTransaction | undefined {
+    const { producerId, lastOffset, isControl } = batch
+    const firstOffset = isControl ? this.#open?.get(producerId) : undefined
+    if (firstOffset === undefined || markerOf(batch) !== 'abort') return undefined
+    const others = new Map(this.#open)
+    others.delete(producerId)
+    const lastStableOffset = Math.min(oldest(others), lastOffset + 1)
+    return { producerId, firstOffset, lastOffset, lastStableOffset }
+  }
+
   /** Remembers a checked or stored batch, whose offsets are final. */
   append(batch: Batch, nowMs: number): Undo {
     const { producerId, producerEpoch } = batch
     const before = this.#entry(producerId)
     const continues = before !== undefined && before.producerEpoch === producerEpoch
     const range = new SequenceRange(batch.lastSequence, batch.lastOffset, batch.lastOffsetDelta)
+    const openOffset = before?.currentTransactionStartOffset ?? -1
+    const begun = openOffset < 0 && batch.isTransactional ? batch.baseOffset : openOffset
     const batches = continues ? before.batches.slice(1 - rememberedBatches).concat(range) : [range]
     this.#put({
       producerId,
@@ -156,7 +182,7 @@ export class ProducerState {
       batches: batch.isControl ? (continues ? before.batches : []) : batches,
       lastTimestamp: nowMs,
       coordinatorEpoch: before?.coordinatorEpoch ?? -1,
-      currentTransactionStartOffset: before?.currentTransactionStartOffset ?? -1,
+      currentTransactionStartOffset: batch.isControl ? -1 : begun,
     })
     return { producerId, before }
   }
@@ -192,13 +218,16 @@ export class ProducerState {
   }
 
   #delete(producerId: number): void {
+    this.#open?.delete(producerId)
     const entries = this.#entries
     if (!isList(entries)) entries.delete(producerId)
     else this.#entries = entries.filter(entry => entry.producerId !== producerId)
   }
 
   #put(entry: ProducerEntry): void {
-    const { producerId } = entry
+    const { producerId, currentTransactionStartOffset: openOffset } = entry
+    if (openOffset < 0) this.#open?.delete(producerId)
+    else (this.#open ??= new Map()).set(producerId, openOffset)
     const entries = this.#entries
     if (!isList(entries)) {
       entries.delete(producerId)
@@ -215,12 +244,16 @@ export class ProducerState {
 
   #forgetOldest(entries: Map<number, ProducerEntry>): void {
     if (entries.size <= maxProducers) return
-    for (const oldest of entries.values()) {
-      if (oldest.currentTransactionStartOffset >= 0) continue
-      entries.delete(oldest.producerId)
+    for (const entry of entries.values()) {
+      if (entry.currentTransactionStartOffset >= 0) continue
+      entries.delete(entry.producerId)
       return
     }
   }
+}
+
+function oldest(open: ReadonlyMap<number, number>): number {
+  return Math.min(...open.values())
 }
 
 /** Sequences go round: 0 follows 2³¹ − 1. */

@@ -37,12 +37,14 @@ import {
   timeIndexSuffix,
   transactionIndexSuffix,
 } from './file-names.ts'
+import { IndexBrokenError } from './index-file.ts'
 import { LeaderEpochs } from './leader-epochs.ts'
 import type { SharedStorage } from './log-host.ts'
 import { decodeSnapshot, encodeSnapshot, maxSnapshotBytes } from './producer-snapshot.ts'
 import { ProducerState } from './producer-state.ts'
 import { isDiskFull, Segment } from './segment.ts'
 import { finishSwaps, hasSwaps } from './segment-swap.ts'
+import type { AbortedTransaction } from './transaction-marker.ts'
 
 export type LastRun = 'clean' | 'killed' | 'power-loss'
 
@@ -167,6 +169,11 @@ class Recovery {
         await disk.remove(`${folder}/${name}`)
       }
     }
+    for (const segment of this.#segments) {
+      if (names.includes(offsetName(segment.baseOffset, transactionIndexSuffix))) {
+        segment.attachTransactionIndex()
+      }
+    }
     await this.#removeLoneIndexes(names)
     this.#segments.sort((a, b) => a.baseOffset - b.baseOffset)
     this.#snapshots.sort((a, b) => a - b)
@@ -195,7 +202,10 @@ class Recovery {
       await this.#loadSealed(this.#segments.length - 1)
       end = await last.loadActive(this.#options.indexIntervalBytes)
       if (end !== undefined && end > this.#limitOf(this.#segments.length - 1)) end = undefined
-      if (end !== undefined) await this.#loadProducers(end)
+      if (end !== undefined) {
+        await this.#mendTransactionIndexes(this.#segments.length)
+        await this.#loadProducers(end)
+      }
     }
     end ??= await this.#scanFrom(this.#scanStart())
     // Records below the log start are gone for good; without this their offsets would be used again.
@@ -226,6 +236,35 @@ class Recovery {
     }
   }
 
+  /** Of the first `count` segments: those that are damaged are made again from the log. */
+  async #mendTransactionIndexes(count: number): Promise<void> {
+    for (const [index, segment] of this.#segments.slice(0, count).entries()) {
+      if (!segment.hasAborted || (await this.#isTransactionIndexSound(segment, index))) continue
+      this.#shared.io.report.warn({ file: segment.transactionIndexPath }, 'made again from the log')
+      const producers = await this.#producersBelow(segment.baseOffset)
+      const nowMs = this.#shared.io.clock.wallMs()
+      const found: AbortedTransaction[] = []
+      const isWhole = await segment.eachHeader(segment.baseOffset, header => {
+        const aborted = producers.abortedBy(header)
+        if (aborted !== undefined) found.push(aborted)
+        if (header.producerId >= 0) producers.append(header, nowMs)
+      })
+      // Else reads that need it are refused.
+      if (isWhole) await segment.replaceAborted(found)
+    }
+  }
+
+  async #isTransactionIndexSound(segment: Segment, index: number): Promise<boolean> {
+    const nextBase = this.#segments[index + 1]?.baseOffset ?? Number.POSITIVE_INFINITY
+    try {
+      const offsets = (await segment.aborted()).map(({ lastOffset }) => lastOffset)
+      return offsets.every(offset => offset >= segment.baseOffset && offset < nextBase)
+    } catch (error) {
+      if (error instanceof IndexBrokenError) return false
+      throw error
+    }
+  }
+
   /**
    * The segment that holds the recovery point, or the last one after a clean stop. Where the point is
    * the very end of a segment, its records are synced, its indexes perhaps not.
@@ -244,6 +283,7 @@ class Recovery {
   async #scanFrom(start: number): Promise<number> {
     const base = this.#segments[start]!.baseOffset
     await this.#loadSealed(start)
+    await this.#mendTransactionIndexes(start)
     await this.#loadProducers(base)
     const expected: Expected = { offset: base, epoch: -1 }
     for (let index = start; index < this.#segments.length; index++) {
@@ -297,11 +337,24 @@ class Recovery {
 
   /** Reads one segment from its start, and decides at each failure. */
   async #scan(segment: Segment, index: number, expected: Expected): Promise<void> {
-    const nowMs = this.#shared.io.clock.wallMs()
     await segment.loadSize()
     const fileSize = segment.size
     await segment.restart()
     segment.holes = []
+    const aborted: AbortedTransaction[] = []
+    await this.#scanBatches(segment, index, expected, fileSize, aborted)
+    await segment.replaceAborted(aborted)
+    segment.markChecked()
+  }
+
+  async #scanBatches(
+    segment: Segment,
+    index: number,
+    expected: Expected,
+    fileSize: number,
+    aborted: AbortedTransaction[],
+  ): Promise<void> {
+    const nowMs = this.#shared.io.clock.wallMs()
     for (let position = 0; ; ) {
       const from = position
       const end = await this.#withLog(segment, file =>
@@ -313,6 +366,8 @@ class Recovery {
           onBatch: batch => {
             const { header } = batch
             segment.addScanned(batch, this.#options.indexIntervalBytes)
+            const ended = this.#producers.abortedBy(header)
+            if (ended !== undefined) aborted.push(ended)
             if (header.producerId >= 0) this.#producers.append(header, nowMs)
             if (this.#epochs.assign(header.partitionLeaderEpoch, header.baseOffset)) {
               this.#areEpochsSaved = false
@@ -321,10 +376,10 @@ class Recovery {
           },
         }),
       )
-      if (end.reason === 'end') return segment.markChecked()
+      if (end.reason === 'end') return
       const failure = { position: end.position, fileSize, isShort: end.reason === 'short' }
       const next = await this.#decide(segment, index, expected, failure)
-      if (next === undefined) return segment.markChecked()
+      if (next === undefined) return
       position = next
     }
   }
@@ -429,14 +484,17 @@ class Recovery {
 
   /** The state below `offset`: the newest usable snapshot, then the batches behind it. */
   async #loadProducers(offset: number): Promise<void> {
-    const loaded = await loadProducers(this.#shared, {
+    this.#producers = await this.#producersBelow(offset)
+  }
+
+  #producersBelow(offset: number): Promise<ProducerState> {
+    return loadProducers(this.#shared, {
       folder: this.#options.folder,
       segments: this.#segments,
       snapshots: this.#snapshots,
       offset,
       expirationMs: this.#options.producerIdExpirationMs,
     })
-    this.#producers = loaded
   }
 
   /** A crash came before it was written; when what lies below is deleted, nothing else knows of it. */

@@ -30,6 +30,8 @@ import type { SharedStorage } from './log-host.ts'
 import { OffsetIndex, type OffsetStretch, offsetEntryBytes } from './offset-index.ts'
 import type { StoredBatch } from './tail-cache.ts'
 import { type TimeEntry, TimeIndex, timeEntryBytes } from './time-index.ts'
+import { TransactionIndex, transactionEntryBytes } from './transaction-index.ts'
+import type { AbortedTransaction } from './transaction-marker.ts'
 
 /** Damage that recovery found: bytes and offsets (both ends exclusive) that cannot be read. */
 export interface Hole {
@@ -78,6 +80,8 @@ export class Segment {
   /** Made when they are used; none while they have no entries. */
   #offsetIndex: OffsetIndex | undefined
   #timeIndex: TimeIndex | undefined
+  /** Undefined: no transaction was aborted here, and there is no file. */
+  #transactionIndex: TransactionIndex | undefined
   size = 0
   isCreated: boolean
   /** Another segment follows, and the indexes are complete. */
@@ -160,9 +164,57 @@ export class Segment {
     if (this.#timeIndex?.file.entries === 0) this.#timeIndex = undefined
   }
 
-  /** Kafka's: it lies there only after a move, and goes with the segment. */
   get transactionIndexPath(): string {
-    return this.logPath.replace(logSuffix, transactionIndexSuffix)
+    return this.#path(transactionIndexSuffix)
+  }
+
+  /** A start found the file. */
+  attachTransactionIndex(): void {
+    this.#transactionIndex = this.#newTransactionIndex(false)
+  }
+
+  #newTransactionIndex(isNew: boolean): TransactionIndex {
+    const { files, indexes } = this.#shared
+    const path = this.transactionIndexPath
+    return new TransactionIndex(new IndexFile(files, indexes, path, transactionEntryBytes, isNew))
+  }
+
+  get hasAborted(): boolean {
+    return this.#transactionIndex !== undefined
+  }
+
+  /** By last offset. Throws IndexBrokenError, SegmentRetiredError. */
+  async aborted(): Promise<readonly AbortedTransaction[]> {
+    return await this.#whileHere(async () => (await this.#transactionIndex?.entries()) ?? [])
+  }
+
+  /** Their markers were written. On a full disk the entries wait for the next sync. */
+  async addAborted(aborted: readonly AbortedTransaction[]): Promise<void> {
+    if (aborted.length === 0) return
+    if (this.#transactionIndex === undefined) this.needsFolderSync = true
+    this.#transactionIndex ??= this.#newTransactionIndex(true)
+    for (const each of aborted) this.#transactionIndex.append(each)
+    this.needsSync = true
+    await unlessFull(() => this.#transactionIndex!.file.write())
+  }
+
+  /** What a scan of the whole segment found, in place of what is there; the folder has to be synced. */
+  async replaceAborted(aborted: readonly AbortedTransaction[]): Promise<void> {
+    await this.#dropTransactionIndex()
+    if (aborted.length === 0) return
+    const index = this.#newTransactionIndex(true)
+    for (const each of aborted) index.append(each)
+    await index.file.write()
+    await index.file.sync()
+    this.#transactionIndex = index
+  }
+
+  async #dropTransactionIndex(): Promise<void> {
+    if (this.#transactionIndex === undefined) return
+    this.#transactionIndex.file.unload()
+    this.#transactionIndex = undefined
+    await this.#shared.files.close(this.transactionIndexPath)
+    await this.#shared.io.disk.remove(this.transactionIndexPath)
   }
 
   /** Makes the file; the folder still has to be synced. */
@@ -198,12 +250,10 @@ export class Segment {
 
   /** A full disk costs no index entry: they wait until there is room. */
   async #writeSomeIndex(): Promise<void> {
-    try {
+    await unlessFull(async () => {
       if (this.#offsetIndex?.file.needsWrite) await this.#offsetIndex.file.write()
       if (this.#timeIndex?.file.needsWrite) await this.#timeIndex.file.write()
-    } catch (error) {
-      if (!isDiskFull(error)) throw error
-    }
+    })
   }
 
   /** Makes index entries for one more batch, when enough bytes lie behind the last ones. */
@@ -243,6 +293,7 @@ export class Segment {
     this.#noteTime()
     await this.offsetIndex.file.write()
     await this.timeIndex.file.write()
+    await this.#transactionIndex?.file.write()
     this.#forgetEmptyIndexes()
   }
 
@@ -252,16 +303,24 @@ export class Segment {
     await this.writeIndexes()
     await this.offsetIndex.file.sync()
     await this.timeIndex.file.sync()
+    await this.#transactionIndex?.file.sync()
     this.#areIndexesNew = false
   }
 
-  /** Log first, then indexes, if they are complete. */
-  async sync(): Promise<void> {
+  /** Log first, then indexes, if they are complete. False: one of them found no room on the disk. */
+  async sync(): Promise<boolean> {
     this.needsSync = false
     await this.#shared.files.with(this.logPath, file => file.sync())
-    if (!this.isSealed) return
-    await this.offsetIndex.file.sync()
-    await this.timeIndex.file.sync()
+    const transactions = this.#transactionIndex?.file
+    if (transactions !== undefined) {
+      if (!(await unlessFull(() => transactions.write()))) this.needsSync = true
+      else await transactions.sync()
+    }
+    if (this.isSealed) {
+      await this.offsetIndex.file.sync()
+      await this.timeIndex.file.sync()
+    }
+    return !this.needsSync
   }
 
   /** Cuts what lies behind `size` in the file. */
@@ -269,9 +328,10 @@ export class Segment {
     await this.#shared.files.with(this.logPath, file => file.truncate(this.size))
   }
 
-  /** Cuts the segment at a batch's position and builds the indexes again. */
-  async truncate(position: number, indexIntervalBytes: number): Promise<void> {
+  /** Cuts the segment at a batch's position, the end from now on, and builds the indexes again. */
+  async truncate(position: number, endOffset: number, indexIntervalBytes: number): Promise<void> {
     this.size = position
+    if (await this.#transactionIndex?.truncate(endOffset)) await this.#dropTransactionIndex()
     this.holes = this.holes.filter(hole => hole.endPosition <= position)
     await this.cutTail()
     this.isSealed = false
@@ -658,7 +718,10 @@ export class Segment {
   async release(): Promise<void> {
     this.#offsetIndex?.file.unload()
     this.#timeIndex?.file.unload()
-    for (const path of this.paths) await this.#shared.files.close(path)
+    this.#transactionIndex?.file.unload()
+    for (const path of [...this.paths, this.transactionIndexPath]) {
+      await this.#shared.files.close(path)
+    }
   }
 
   /** Nothing is read here any more: who is reading gets a SegmentRetiredError. */
@@ -684,6 +747,17 @@ export class Segment {
 /** One read takes what the index points to, unless that is very much. */
 function windowFor({ position, endPosition }: OffsetStretch): number {
   return Math.max(headerWindowBytes, Math.min(endPosition - position, maxStretchBytes))
+}
+
+/** False when the disk was. */
+async function unlessFull(write: () => Promise<void>): Promise<boolean> {
+  try {
+    await write()
+    return true
+  } catch (error) {
+    if (!isDiskFull(error)) throw error
+    return false
+  }
 }
 
 /** ENOSPC, or the same by quota. */

@@ -2,11 +2,12 @@
  * Whether the small files say something, and nothing that the log contradicts. Those of text carry no
  * checksum: a digit that became another one is found only where the log knows better.
  */
-import { int16At, int64At } from '../base/bytes.ts'
 import { decodeLogFrame, decodeSnapshot, nextLogFrame } from '../io/local-store-format.ts'
 import { maxSmallFileBytes, parseEpochs, parseProperties } from './checkpoint-file.ts'
 import type { EpochEntry } from './leader-epochs.ts'
 import { decodeSnapshot as decodeProducers, maxSnapshotBytes } from './producer-snapshot.ts'
+import { decodeAborted } from './transaction-index.ts'
+import type { AbortedTransaction } from './transaction-marker.ts'
 import type { Finding, Inspection } from './verify-segment.ts'
 
 /** What is known of a log otherwise. */
@@ -20,7 +21,7 @@ export interface LogBounds {
   readonly durableEndOffset: number
 }
 
-const txnEntryBytes = 34
+const maxTransactionIndexBytes = 256 * 1024 * 1024
 const maxStoreBytes = 1024 * 1024 * 1024
 
 /** A producer snapshot: CRC and version, and that it does not lie behind the log. */
@@ -41,19 +42,31 @@ export async function verifySnapshot(
   }
 }
 
-/** A transaction index: whole entries of version 0, whose last offsets rise. */
-export async function verifyTransactionIndex(inspection: Inspection, path: string): Promise<void> {
-  const bytes = (await readBounded(inspection, path, maxSnapshotBytes)) ?? new Uint8Array(1)
-  let previous = -1
-  for (let at = 0; at < bytes.length; at += txnEntryBytes) {
-    const isWhole = at + txnEntryBytes <= bytes.length && int16At(bytes, at) === 0
-    const first = isWhole ? int64At(bytes, at + 10) : 0
-    const last = isWhole ? int64At(bytes, at + 18) : 0
-    if (isWhole && first >= 0 && last >= first && last > previous) previous = last
-    else {
-      const what = 'an entry makes no sense'
-      return inspection.found({ kind: 'derived', path, position: at, what })
-    }
+/**
+ * A transaction index against the abort markers of its segment. It may know more: of transactions
+ * whose records compaction took, or that began below the log start.
+ */
+export async function verifyTransactionIndex(
+  inspection: Inspection,
+  path: string,
+  expected: readonly AbortedTransaction[],
+): Promise<void> {
+  const derived = (finding: { what: string; position?: number; offset?: number }) =>
+    inspection.found({ kind: 'derived', path, ...finding })
+  const bytes = await readBounded(inspection, path, maxTransactionIndexBytes)
+  if (bytes === undefined) {
+    const [first] = expected
+    if (first !== undefined) derived({ offset: first.lastOffset, what: 'is missing' })
+    return
+  }
+  const entries = decodeAborted(bytes)
+  if ('what' in entries) return derived(entries)
+  const known = new Map(entries.map(entry => [entry.lastOffset, entry]))
+  for (const { producerId, firstOffset, lastOffset } of expected) {
+    const entry = known.get(lastOffset)
+    if (entry?.producerId === producerId && entry.firstOffset <= firstOffset) continue
+    const what = `lacks the transaction of producer ${producerId} that was aborted at ${lastOffset}`
+    return derived({ offset: firstOffset, what })
   }
 }
 

@@ -8,6 +8,8 @@ import { recordBytes, walkRecords } from '../protocol/records/records.ts'
 import { type Expected, findBatch, type ScannedBatch, scanBatches } from './batch-scan.ts'
 import { logSuffix, offsetIndexSuffix, offsetName, timeIndexSuffix } from './file-names.ts'
 import type { EpochEntry } from './leader-epochs.ts'
+import type { ProducerState } from './producer-state.ts'
+import type { AbortedTransaction } from './transaction-marker.ts'
 import { OffsetIndexCheck, TimeIndexCheck } from './verify-index.ts'
 
 /**
@@ -57,6 +59,8 @@ export interface VerifiedSegment {
   readonly bytes: number
   /** Bytes behind the last good batch: a torn or damaged end. */
   readonly tailBytes: number
+  /** Those whose markers it holds. */
+  readonly aborted: readonly AbortedTransaction[]
 }
 
 /** Bytes that are read at once; memory does not depend on what the file claims. */
@@ -68,17 +72,25 @@ const maxIndexBytes = 256 * 1024 * 1024
 /** A batch that is larger, or that expands beyond it, is not looked into. */
 const maxExpandedBytes = 512 * 1024 * 1024
 
-/** `expected` and `epochs` (where each epoch was first seen) move along. Throws DiskError. */
+/** What moves along from segment to segment. */
+export interface VerifiedSoFar {
+  readonly expected: Expected
+  /** Where each epoch was first seen. */
+  readonly epochs: EpochEntry[]
+  /** Those with transactions. */
+  readonly producers: ProducerState
+}
+
+/** `soFar` moves along. Throws DiskError. */
 export async function verifySegment(
   inspection: Inspection,
   segment: SegmentToVerify,
-  expected: Expected,
-  epochs: EpochEntry[],
+  soFar: VerifiedSoFar,
 ): Promise<VerifiedSegment> {
   const path = `${segment.folder}/${offsetName(segment.baseOffset, logSuffix)}`
   const file = await inspection.disk.open(path, { readOnly: true })
   try {
-    return await new SegmentScan(inspection, segment, path, file, expected, epochs).run()
+    return await new SegmentScan(inspection, segment, path, file, soFar).run()
   } finally {
     await file.close()
   }
@@ -91,6 +103,8 @@ class SegmentScan {
   readonly #file: DiskFile
   readonly #expected: Expected
   readonly #epochs: EpochEntry[]
+  readonly #producers: ProducerState
+  readonly #aborted: AbortedTransaction[] = []
   #offsets: OffsetIndexCheck | undefined
   #times: TimeIndexCheck | undefined
   #batches = 0
@@ -103,8 +117,7 @@ class SegmentScan {
     segment: SegmentToVerify,
     path: string,
     file: DiskFile,
-    expected: Expected,
-    epochs: EpochEntry[],
+    { expected, epochs, producers }: VerifiedSoFar,
   ) {
     this.#inspection = inspection
     this.#segment = segment
@@ -112,6 +125,7 @@ class SegmentScan {
     this.#file = file
     this.#expected = expected
     this.#epochs = epochs
+    this.#producers = producers
   }
 
   async run(): Promise<VerifiedSegment> {
@@ -125,7 +139,7 @@ class SegmentScan {
     const { isClosed } = this.#segment
     this.#indexProblem(offsetIndexSuffix, this.#offsets?.end(isClosed))
     this.#indexProblem(timeIndexSuffix, this.#times?.end(isClosed))
-    return { batches: this.#batches, bytes: size, tailBytes }
+    return { batches: this.#batches, bytes: size, tailBytes, aborted: this.#aborted }
   }
 
   async #index(suffix: string): Promise<Uint8Array | undefined> {
@@ -188,9 +202,17 @@ class SegmentScan {
     if (partitionLeaderEpoch > (this.#epochs.at(-1)?.epoch ?? -1)) {
       this.#epochs.push({ epoch: partitionLeaderEpoch, startOffset: baseOffset })
     }
+    if (header.isTransactional) this.#transaction(header)
     this.#batches++
     this.#inspection.read(size)
     return true
+  }
+
+  #transaction(header: Batch): void {
+    const aborted = this.#producers.abortedBy(header)
+    if (aborted !== undefined) this.#aborted.push(aborted)
+    // Compaction leaves headers of batches whose records it took: there is nothing to leave out.
+    if (header.isControl || header.recordCount > 0) this.#producers.append(header, 0)
   }
 
   async #lookInto(): Promise<void> {

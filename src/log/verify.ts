@@ -14,6 +14,7 @@ import {
   leaderEpochsName,
   logSuffix,
   offsetIndexSuffix,
+  offsetName,
   offsetOfName,
   partitionMetadataName,
   partitionOfFolder,
@@ -22,6 +23,8 @@ import {
   transactionIndexSuffix,
 } from './file-names.ts'
 import type { EpochEntry } from './leader-epochs.ts'
+import { ProducerState } from './producer-state.ts'
+import type { AbortedTransaction } from './transaction-marker.ts'
 import {
   type LogBounds,
   readTopicId,
@@ -255,6 +258,8 @@ class FolderScan {
   readonly #name: string
   readonly #facts: FolderFacts
   readonly #epochs: EpochEntry[] = []
+  /** By base offset of the segment with their markers. */
+  readonly #aborted = new Map<number, readonly AbortedTransaction[]>()
 
   constructor(inspection: Inspection, folder: string, name: string, facts: FolderFacts) {
     this.#inspection = inspection
@@ -278,6 +283,7 @@ class FolderScan {
     const bounds = { startOffset, endOffset, isClosed, durableEndOffset }
     if (bases.length > 0) this.#bounds(endOffset)
     for (const name of names) await this.#file(name, new Set(bases), bounds)
+    await this.#transactionIndexes(names, bases)
     const epochs = `${this.#folder}/${leaderEpochsName}`
     await verifyEpochs(this.#inspection, epochs, this.#epochs, bounds)
     const metadata = `${this.#folder}/${partitionMetadataName}`
@@ -293,6 +299,8 @@ class FolderScan {
     const { isClosed, recoveryPoint, compactedTo } = this.#facts
     const lastWithData = await this.#lastWithData(bases)
     const total = { batches: 0, bytes: 0 }
+    const producers = new ProducerState(Number.POSITIVE_INFINITY)
+    const soFar = { expected, epochs: this.#epochs, producers }
     for (const [index, baseOffset] of bases.entries()) {
       if (baseOffset > expected.offset && baseOffset > compactedTo) {
         this.#gap(expected.offset, baseOffset)
@@ -308,7 +316,8 @@ class FolderScan {
           bases[index + 1] ??
           (isClosed && recoveryPoint > 0 ? recoveryPoint : Number.POSITIVE_INFINITY),
       }
-      const found = await verifySegment(this.#inspection, segment, expected, this.#epochs)
+      const found = await verifySegment(this.#inspection, segment, soFar)
+      if (found.aborted.length > 0) this.#aborted.set(baseOffset, found.aborted)
       total.batches += found.batches
       total.bytes += found.bytes
     }
@@ -340,14 +349,20 @@ class FolderScan {
     this.#inspection.found({ kind: 'damage', path: this.#folder, offset: endOffset, what })
   }
 
+  async #transactionIndexes(names: readonly string[], bases: readonly number[]): Promise<void> {
+    for (const base of bases) {
+      const name = offsetName(base, transactionIndexSuffix)
+      const aborted = this.#aborted.get(base) ?? []
+      if (aborted.length === 0 && !names.includes(name)) continue
+      await verifyTransactionIndex(this.#inspection, `${this.#folder}/${name}`, aborted)
+    }
+  }
+
   async #file(name: string, bases: ReadonlySet<number>, bounds: LogBounds): Promise<void> {
     const path = `${this.#folder}/${name}`
     const snapshot = offsetOfName(name, snapshotSuffix)
     if (snapshot !== undefined) {
       return await verifySnapshot(this.#inspection, path, snapshot, bounds)
-    }
-    if (offsetOfName(name, transactionIndexSuffix) !== undefined) {
-      return await verifyTransactionIndex(this.#inspection, path)
     }
     const base = offsetOfName(name, offsetIndexSuffix) ?? offsetOfName(name, timeIndexSuffix)
     if (base !== undefined && !bases.has(base)) {

@@ -1,13 +1,37 @@
-/** What a log's writer takes from its queue for one write. */
+/** What appends leave to a log's writer, and what it takes from its queue for one write. */
+import { KafkaError } from '../protocol/errors.ts'
 import type { Undo } from './producer-state.ts'
 import type { Segment } from './segment.ts'
 import type { StoredBatch } from './tail-cache.ts'
+import type { AbortedTransaction } from './transaction-marker.ts'
+
+/** Where an append landed. A duplicate is answered with the offsets of the original (KIP-98). */
+export interface Appended {
+  readonly baseOffset: number
+  /** Exclusive. */
+  readonly endOffset: number
+  /** −1 with CreateTime. */
+  readonly logAppendTimeMs: number
+  readonly duplicate: boolean
+}
 
 /** What the writer has to do: without a batch only to begin the segment. */
 export interface Waiting {
   readonly batch: StoredBatch | undefined
   readonly segment: Segment
   readonly undo: Undo | undefined
+  /** What the batch aborts. */
+  readonly aborted?: AbortedTransaction | undefined
+}
+
+/** Where the first transaction began that is aborted by what waits; Infinity without one. */
+export function abortedFrom(queue: readonly Waiting[]): number {
+  return Math.min(...queue.map(({ aborted }) => aborted?.firstOffset ?? Number.POSITIVE_INFINITY))
+}
+
+/** What appends are refused with. */
+export function diskFull(folder: string): KafkaError {
+  return new KafkaError('KAFKA_STORAGE_ERROR', `no room on the disk of ${folder}`)
 }
 
 const maxGroupBatches = 1024

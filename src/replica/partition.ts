@@ -8,10 +8,13 @@
 import { type Member, sameMember } from '../cluster/partition-state.ts'
 import type { LogConfig } from '../config/log-config.ts'
 import type { Clock } from '../io/io.ts'
-import type { Appended, Log } from '../log/log.ts'
+import type { Log } from '../log/log.ts'
 import type { LogListener } from '../log/log-listener.ts'
 import type { ActiveProducer } from '../log/producer-state.ts'
+import type { AbortedTransaction } from '../log/transaction-marker.ts'
+import type { Appended } from '../log/write-group.ts'
 import { KafkaError } from '../protocol/errors.ts'
+import { endOfBatches } from '../protocol/records/batch.ts'
 import {
   type ClusterView,
   type IsrProposal,
@@ -72,6 +75,8 @@ export interface ReadResult {
   readonly highWatermark: number
   readonly lastStableOffset: number
   readonly logStartOffset: number
+  /** That overlap the records; only for read_committed. */
+  readonly abortedTransactions?: readonly AbortedTransaction[]
 }
 
 /** −1 in each where there is none. */
@@ -193,9 +198,12 @@ export class Partition implements LogListener {
     return this.#highWatermark
   }
 
-  /** The high watermark: no transaction can be open, this release refuses them. */
+  /** A transaction is open only where a log of Kafka's was taken over so: this release refuses them. */
   get lastStableOffset(): number {
-    return this.#highWatermark
+    return Math.min(
+      this.#highWatermark,
+      Math.max(this.#log.openTransactionOffset, this.logStartOffset),
+    )
   }
 
   get logStartOffset(): number {
@@ -274,7 +282,15 @@ export class Partition implements LogListener {
   async read(options: ReadOptions): Promise<ReadResult> {
     this.#refuseOtherEpoch(options.currentLeaderEpoch)
     this.#refuseOutside(options.offset)
-    return this.#readBelow(this.#visibleEnd(options.isolation), options)
+    const { offset, isolation } = options
+    const segments = this.#log.segments.filter(({ hasAborted }) => hasAborted)
+    const read = await this.#readBelow(this.#visibleEnd(isolation), options)
+    if (isolation === 'read_uncommitted' || segments.length === 0 || read.bytes === 0) return read
+    const end = endOfBatches(read.chunks.at(-1)!)
+    const abortedTransactions = await this.#log.abortedTransactions(offset, end, segments)
+    // Compaction took aborted records out, and what is known of them: they may be in what was read.
+    if (abortedTransactions === undefined) return await this.read(options)
+    return { ...read, abortedTransactions }
   }
 
   /**
@@ -364,8 +380,8 @@ export class Partition implements LogListener {
    * About how many bytes a read at `offset` would find, from the mean size of a record; a follower
    * reads to the end of what is written.
    */
-  availableBytes(offset: number, isFollower = false): number {
-    const end = isFollower ? this.#ownEnd : this.#highWatermark
+  availableBytes(offset: number, reader: Isolation | 'follower' = 'read_uncommitted'): number {
+    const end = reader === 'follower' ? this.#ownEnd : this.#visibleEnd(reader)
     const readable = end - Math.max(offset, this.logStartOffset)
     if (readable <= 0) return 0
     const records = this.logEndOffset - this.logStartOffset

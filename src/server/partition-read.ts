@@ -65,12 +65,19 @@ export class PartitionRead {
   bytes = 0
   readonly #ctx: RequestContext
   readonly #fetcher: Fetcher
+  readonly #isolation: Isolation
   #preferredReplica: number | undefined
 
-  constructor(ctx: RequestContext, wanted: FetchPartition, fetcher: Fetcher) {
+  constructor(
+    ctx: RequestContext,
+    wanted: FetchPartition,
+    fetcher: Fetcher,
+    isolation: Isolation = 'read_uncommitted',
+  ) {
     this.wanted = wanted
     this.#ctx = ctx
     this.#fetcher = fetcher
+    this.#isolation = isolation
     this.partition = this.#orRefusal(() => this.#find())
     if (!(this.partition instanceof KafkaError)) this.look()
   }
@@ -79,8 +86,8 @@ export class PartitionRead {
   look(): void {
     const { fetchOffset, maxBytes } = this.wanted
     const partition = this.partition as Partition
-    const isFollower = this.#fetcher.kind === 'follower'
-    const available = this.#isThrottled ? 0 : partition.availableBytes(fetchOffset, isFollower)
+    const reader = this.#fetcher.kind === 'follower' ? 'follower' : this.#isolation
+    const available = this.#isThrottled ? 0 : partition.availableBytes(fetchOffset, reader)
     // Whatever the limit, one batch may be read.
     this.bytes = Math.min(available, Math.max(1, maxBytes))
   }
@@ -112,8 +119,9 @@ export class PartitionRead {
   }
 
   /** Throws what the fetch of this partition is refused with. */
-  async read(limits: ReadLimits, isolation: Isolation): Promise<Found> {
+  async read(limits: ReadLimits): Promise<Found> {
     const { partition } = this
+    const isolation = this.#isolation
     if (partition instanceof KafkaError) throw partition
     const preferredReplica = this.#preferredReplica
     if (this.#fetcher.kind === 'follower') {

@@ -146,6 +146,13 @@ export function batchSizeAt(bytes: Uint8Array, position: number): number | undef
   return size
 }
 
+/** The offset behind the last one of whole batches that lie one behind the other; 0 without one. */
+export function endOfBatches(bytes: Uint8Array): number {
+  let last = -1
+  for (let at = 0; at < bytes.length; at += batchSizeAt(bytes, at) ?? bytes.length) last = at
+  return last < 0 ? 0 : readBatch(bytes, last).lastOffset + 1
+}
+
 /**
  * The batch at `position`, a view. Neither its CRC nor its records are looked at. Throws
  * CORRUPT_MESSAGE when it is cut short, is not magic 2, or has a 64-bit field outside ±(2⁵³−1),

@@ -23,13 +23,13 @@ type PartitionAnswer = TopicAnswer['partitions'][number]
 
 export async function fetch(ctx: RequestContext, request: FetchRequest): Promise<FetchResponse> {
   const fetcher = fetcherOf(ctx, request)
+  const isolation = request.isolationLevel === 1 ? 'read_committed' : 'read_uncommitted'
   const session = openSession(ctx, request, fetcher.kind === 'follower')
   const maxBytes = Math.max(0, Math.min(request.maxBytes, ctx.config.fetchMaxBytes))
-  const reads = session.partitions.map(wanted => new PartitionRead(ctx, wanted, fetcher))
+  const reads = session.partitions.map(wanted => new PartitionRead(ctx, wanted, fetcher, isolation))
   const minBytes = Math.min(request.minBytes, maxBytes)
   await untilReadable(ctx, reads, minBytes, ctx.deadlineMs(request.maxWaitMs))
 
-  const isolation = request.isolationLevel === 1 ? 'read_committed' : 'read_uncommitted'
   const granted = ctx.server.memory.grant(Math.min(maxBytes, allowedBytes(reads)))
   try {
     return await answer(ctx, session, reads, granted, isolation)
@@ -170,11 +170,11 @@ async function readPartition(
 ): Promise<{ data: PartitionAnswer; bytes: number }> {
   const { wanted } = read
   const partitionIndex = wanted.index
-  const abortedTransactions = isolation === 'read_committed' ? [] : null
+  const noneAborted = isolation === 'read_committed' ? [] : null
   try {
-    const found = await read.read(limits, isolation)
+    const found = await read.read(limits)
     const { highWatermark, lastStableOffset, logStartOffset, chunks, bytes } = found
-    const { divergence, preferredReplica } = found
+    const { divergence, preferredReplica, abortedTransactions = noneAborted } = found
     const data: PartitionAnswer = {
       partitionIndex,
       errorCode: 0,
@@ -195,7 +195,7 @@ async function readPartition(
       errorCode,
       highWatermark: -1,
       logStartOffset: read.logStartAfter(error),
-      abortedTransactions,
+      abortedTransactions: noneAborted,
       records: noRecords,
       ...(currentLeader !== undefined && { currentLeader }),
     }
