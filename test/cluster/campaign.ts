@@ -164,8 +164,7 @@ export class Campaign {
     const struckAt = Date.now()
     const startedAt = performance.now()
     const { observer } = this
-    const usual = this.#options.replication > 1 ? patienceMs : patienceAloneMs
-    const longest = fault.patienceMs ?? usual
+    const longest = this.#options.replication > 1 ? patienceMs : patienceAloneMs
     const isBack = await this.#until(longest, () => observer.isWritableSince(struckAt))
     const trouble = isBack ? '' : `, ${observer.notWritableSince(struckAt)} not writable`
     await delay(Math.max(0, fault.holdMs - (performance.now() - startedAt)))

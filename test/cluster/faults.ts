@@ -26,8 +26,6 @@ export interface Inflicted {
 export interface Fault {
   readonly kind: string
   readonly holdMs: number
-  /** Healed after so long although a partition is not writable. */
-  readonly patienceMs?: number
   /** What is promised about the time without a writable partition; undefined: nothing. */
   readonly goalMs?: number
   /** Undefined: there is nobody now to do it to. */
@@ -36,8 +34,6 @@ export interface Fault {
 
 /** Longer than a broker's session of 9 s. */
 const beyondSessionMs = 11_000
-/** A leader stays leader with a full disk, and its partitions without writes. */
-const fullMs = 3_000
 const cutOffMs = 1_000
 const killGoalMs = 3_000
 const sessionGoalMs = 12_000
@@ -53,13 +49,12 @@ export const ottlaFaults: readonly Fault[] = [
   { kind: 'cut broker – etcd', holdMs: beyondSessionMs, goalMs: sessionGoalMs, inflict: cutStore },
   { kind: 'cut client – broker', holdMs: 4000, inflict: cutClient },
   { kind: 'SIGSTOP of a leader', holdMs: beyondSessionMs, goalMs: sessionGoalMs, inflict: pause },
-  { kind: 'full disk of a leader', holdMs: fullMs, patienceMs: fullMs, inflict: fillDisk },
+  { kind: 'full disk of a leader', holdMs: 6000, inflict: fillDisk },
   { kind: 'controlled restart', holdMs: 0, goalMs: moveGoalMs, inflict: restart },
 ]
 
 export const kafkaFaults: readonly Fault[] = [
-  ...ottlaFaults.filter(({ kind }) => !/etcd|disk/.test(kind)),
-  { kind: 'full disk of a leader', holdMs: fullMs, inflict: fillDisk },
+  ...ottlaFaults.filter(({ kind }) => !kind.includes('etcd')),
   { kind: 'broker cut from all', holdMs: beyondSessionMs, inflict: isolate },
 ]
 
