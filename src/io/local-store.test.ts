@@ -281,7 +281,8 @@ test('a damaged, lost or older snapshot is refused', async () => {
 test('a disk error ends the store: no answer is given that might be lost', async () => {
   for (const [operation, code] of [
     ['sync', 'EIO'],
-    ['write', 'ENOSPC'],
+    ['sync', 'ENOSPC'],
+    ['write', 'EIO'],
   ] as const) {
     await simulated().run(async world => {
       const store = await open(world)
@@ -309,4 +310,59 @@ test('a disk error ends the store: no answer is given that might be lost', async
       assert.match(await dump(await open(world)), /^revision [23] a=/)
     })
   }
+})
+
+test('on a full disk changes wait for room, and nothing is answered or shown before', async () => {
+  await simulated().run(async world => {
+    let said = 0
+    const store = await openLocalStore(world.io(), '/data', () => assert.fail())
+    await store.txn([], [put('a', '1')])
+    store.watch(everything, 3n, {
+      events: () => void said++,
+      compacted: () => assert.fail(),
+      broken: () => assert.fail(),
+    })
+    // Half of the frame fits.
+    world.disk().capacityBytes = world.disk().usedBytes + 30
+    let answered = 0
+    const change = store.txn([], [put('a', '2'.repeat(100))]).then(() => void answered++)
+    const reading = store.get(everything).then(() => void answered++)
+    await world.sleep(5000)
+    assert.deepEqual([answered, said], [0, 0])
+    world.disk().capacityBytes = 2 ** 39
+    await Promise.all([change, reading])
+    await store.txn([], [put('b', '3')])
+    const before = await dump(store)
+    world.kill()
+    world.start()
+    assert.equal(await dump(await open(world)), before)
+    assert.ok(said > 0)
+  })
+})
+
+test('a kill while a change waits for room leaves what was answered', async () => {
+  await simulated().run(async world => {
+    const store = await open(world)
+    await store.txn([], [put('a', '1')])
+    const before = await dump(store)
+    world.disk().capacityBytes = world.disk().usedBytes + 30
+    void store.txn([], [put('a', '2'.repeat(100))]).catch(() => {})
+    await world.sleep(5000)
+    world.kill()
+    world.start()
+    world.disk().capacityBytes = 2 ** 39
+    assert.equal(await dump(await open(world)), before)
+  })
+})
+
+test('a store that is closed while it waits for room tells those who wait', async () => {
+  await simulated().run(async world => {
+    const store = await openLocalStore(world.io(), '/data', () => assert.fail())
+    await store.txn([], [put('a', '1')])
+    world.disk().fault = what => (what === 'write' ? 'ENOSPC' : undefined)
+    const change = assert.rejects(store.txn([], [put('a', '2')]), StoreUnavailableError)
+    await world.sleep(1500)
+    await store.close()
+    await change
+  })
 })

@@ -10,8 +10,10 @@
  * got an answer from it, and it is cut. A bad one with a whole one behind it is damage: refused.
  * Leases start again at their full TTL; a broker that knows better revokes its own older one.
  *
- * A write or sync that fails ends the store for good (the kernel may have dropped the pages): every
- * call then rejects, and only a new start tells what the disk has.
+ * On a full disk changes, and readers behind them, wait until there is room: nobody was told of them,
+ * and the same bytes are written to the same place, over what half of them was written before. Any
+ * other write that fails, and any sync, ends the store for good (the kernel may have dropped the
+ * pages): every call then rejects, and only a new start tells what the disk has.
  */
 
 import { dirname } from 'node:path'
@@ -43,6 +45,9 @@ import { StoreWatches } from './store-watches.ts'
 
 /** The file that a directory with a store has. */
 export const localStoreName = 'ottla-metadata.log'
+
+/** How long a full disk is left alone before the next try. */
+const fullRetryMs = 1000
 
 /** A log longer than this becomes a snapshot. */
 const snapshotAfterBytes = 4 * 1024 * 1024
@@ -198,6 +203,8 @@ class LocalStore implements MetadataStore {
   #flushing: Promise<void> | undefined
   #expiry: { readonly timer: Timer; readonly atMs: number } | undefined
   #failure: StoreUnavailableError | undefined
+  /** Ends the waiting for room on the disk. */
+  #tryAgain: (() => void) | undefined
   readonly #onFailed: (error: Error) => void
 
   constructor(
@@ -263,6 +270,7 @@ class LocalStore implements MetadataStore {
       this.#failure = new StoreUnavailableError('the metadata store is closed')
       this.#expiry?.timer.cancel()
       this.#watches.close()
+      this.#tryAgain?.()
     }
     await this.#flushing
     await this.#file.close()
@@ -317,7 +325,7 @@ class LocalStore implements MetadataStore {
 
   async #write(flush: Flush): Promise<void> {
     const frame = encodeLogFrame(this.#sequence + 1n, flush.steps)
-    await this.#file.write(frame, this.#end)
+    await this.#whenRoom(() => this.#file.write(frame, this.#end))
     await this.#file.sync()
     this.#sequence++
     this.#end += frame.reduce((sum, chunk) => sum + chunk.length, 0)
@@ -326,14 +334,48 @@ class LocalStore implements MetadataStore {
   /** Makes all durable that has happened, logged or not. A crash before the cut leaves a log that is covered. */
   async #snapshot(): Promise<void> {
     const content = encodeSnapshot(this.#sequence, this.#model.content())
-    await this.#io.disk.replaceFile(this.#paths.snapshot, content)
+    await this.#whenRoom(() => this.#io.disk.replaceFile(this.#paths.snapshot, content))
     await this.#file.truncate(0)
     // Synced before anything new is written: no old flush may turn up behind a new torn one.
     await this.#file.sync()
     this.#end = 0
   }
 
+  /** Runs it until the disk is not full. Once the store is closed it throws. */
+  async #whenRoom(write: () => Promise<void>): Promise<void> {
+    for (let tries = 0; ; tries++) {
+      try {
+        await write()
+        if (tries > 0) this.#io.report.info({}, 'the metadata store has room on the disk again')
+        return
+      } catch (error) {
+        if (!isDiskFull(error) || this.#failure !== undefined) throw error
+        if (tries === 0) {
+          const message = 'no room on the disk for the metadata store: its changes wait, free some'
+          this.#io.report.error({ error }, message)
+        }
+      }
+      await this.#untilNextTry()
+      if (this.#failure !== undefined) throw this.#failure
+    }
+  }
+
+  async #untilNextTry(): Promise<void> {
+    await new Promise<void>(resolve => {
+      const timer = this.#io.clock.timer(fullRetryMs, resolve)
+      this.#tryAgain = () => {
+        timer.cancel()
+        resolve()
+      }
+    })
+    this.#tryAgain = undefined
+  }
+
   #fail(flushes: readonly Flush[], cause: Error): void {
+    if (this.#failure !== undefined) {
+      for (const flush of [...flushes, ...this.#waiting.splice(0)]) flush.settle(this.#failure)
+      return
+    }
     const message = `the metadata store cannot write: ${cause.message}`
     const failure = new StoreUnavailableError(message, { cause })
     this.#io.report.error({ error: cause }, 'the metadata store cannot write and stops')
@@ -365,4 +407,8 @@ class LocalStore implements MetadataStore {
     const nowMs = this.#io.clock.monotonicMs()
     for (const id of this.#model.expired(nowMs)) void this.#log(this.#model.revoke(id))
   }
+}
+
+function isDiskFull(error: unknown): boolean {
+  return error instanceof DiskError && (error.code === 'ENOSPC' || error.code === 'EDQUOT')
 }
