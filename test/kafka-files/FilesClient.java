@@ -21,7 +21,8 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 /**
  * FilesClient write BOOTSTRAP [without-transactions]: topics of every kind, the same each time.
  * FilesClient append BOOTSTRAP: a hundred records more in `plain`, by a producer of its own.
- * FilesClient read BOOTSTRAP: a line for each record of every topic, and for each offset that the group committed.
+ * FilesClient read BOOTSTRAP: a line for each record of every topic, for each that a reader of what is committed sees
+ * of `transactional`, and for each offset that the group committed.
  */
 final class FilesClient {
   private static final List<String> GROUPS = List.of("readers", "classic", "modern");
@@ -161,8 +162,9 @@ final class FilesClient {
       long giveUp = System.nanoTime() + 60_000_000_000L;
       while (partitions.stream().anyMatch(each -> consumer.position(each) < ends.get(each))) {
         if (System.nanoTime() > giveUp) throw new IllegalStateException("not all could be read");
-        consumer.poll(Duration.ofMillis(200)).forEach(FilesClient::print);
+        consumer.poll(Duration.ofMillis(200)).forEach(each -> print("", each));
       }
+      readCommitted();
       for (String group : GROUPS) {
         admin.listConsumerGroupOffsets(group).partitionsToOffsetAndMetadata().get().forEach((partition, committed) ->
             System.out.println(group + " committed " + partition + " " + committed.offset() + " " + committed.metadata()));
@@ -170,8 +172,23 @@ final class FilesClient {
     }
   }
 
-  private static void print(ConsumerRecord<byte[], byte[]> record) {
-    StringBuilder line = new StringBuilder();
+  private void readCommitted() {
+    List<TopicPartition> partitions = List.of(new TopicPartition("transactional", 0));
+    try (KafkaConsumer<byte[], byte[]> consumer = consumer("readers", Map.of("isolation.level", "read_committed"))) {
+      consumer.assign(partitions);
+      consumer.seekToBeginning(partitions);
+      long end = consumer.endOffsets(partitions).get(partitions.get(0));
+      long giveUp = System.nanoTime() + 60_000_000_000L;
+      while (consumer.position(partitions.get(0)) < end) {
+        if (System.nanoTime() > giveUp) throw new IllegalStateException("not all that is committed could be read");
+        consumer.poll(Duration.ofMillis(200)).forEach(each -> print("committed ", each));
+      }
+      System.out.println("committed up to " + end);
+    }
+  }
+
+  private static void print(String kind, ConsumerRecord<byte[], byte[]> record) {
+    StringBuilder line = new StringBuilder(kind);
     line.append(record.topic()).append('-').append(record.partition()).append(' ').append(record.offset());
     line.append(' ').append(record.timestampType()).append(' ').append(record.timestamp());
     line.append(' ').append(sum(record.key())).append(' ').append(sum(record.value()));

@@ -9,7 +9,7 @@
 import { execFile } from 'node:child_process'
 import { cpSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { LiveBroker } from '../live-broker.ts'
@@ -104,6 +104,27 @@ async function kafkaApproves(data: string): Promise<string> {
   return `${indexes.length} indexes, ${snapshots.length} snapshots without complaint`
 }
 
+/** Entries of the transaction indexes, as kafka-dump-log prints them and `ottla log dump` says too. */
+async function transactionIndexes(data: string): Promise<string[]> {
+  const lines: string[] = []
+  for (const path of files(data, '.txnindex')) {
+    const dumped = await java('org.apache.kafka.tools.DumpLogSegments', '--files', path)
+    const entries = dumped.split('\n').filter(line => line.startsWith('version: '))
+    const fields = (line: string) => line.match(/\d+/g)!.slice(1).map(Number)
+    const ours = (await ottla('log', 'dump', path, '--json')).trim().split('\n')
+    expectSame(
+      entries.map(line => fields(line).join()),
+      ours.map(line => {
+        const { producerId, firstOffset, lastOffset, lastStableOffset } = JSON.parse(line)
+        return [producerId, firstOffset, lastOffset, lastStableOffset].join()
+      }),
+    )
+    lines.push(...entries.map(line => `${basename(path)} ${line}`))
+  }
+  if (lines.length === 0) throw new Error('nothing was aborted')
+  return lines
+}
+
 /** `ottla log verify` finds nothing wrong. */
 async function verified(data: string): Promise<string> {
   const printed = await ottla('log', 'verify', data, '--deep', '--json')
@@ -154,6 +175,16 @@ await step('Kafka goes on with it', async () => {
   const same = expectSame(appended, await read(again.bootstrap))
   await again.stop()
   return same
+})
+await step('transaction indexes made again, kafka-dump-log', async () => {
+  const kafkas = await transactionIndexes(kafka.data)
+  const damaged = join(folder, 'damaged')
+  cpSync(kafka.data, damaged, { recursive: true })
+  for (const path of files(damaged, '.txnindex')) rmSync(path)
+  // It finds them missing, and says so with its exit code.
+  await ottla('log', 'verify', damaged, '--repair').catch(() => {})
+  const ours = await transactionIndexes(damaged)
+  return expectSame(kafkas, ours)
 })
 const own = join(folder, 'own')
 await step('Ottla writes', () =>
