@@ -164,6 +164,8 @@ const folders: DiskBehaviour[] = [
       const before = await disk.stat(`${folder}/f`)
       assert.deepEqual([before?.size, before?.directory], [3, false])
       assert.equal((await disk.stat(folder))?.directory, true)
+      const { modifiedMs } = before!
+      assert.ok(modifiedMs === undefined || (Number.isInteger(modifiedMs) && modifiedMs > 1e12))
       await disk.rename(`${folder}/f`, `${folder}/g`)
       assert.equal((await disk.stat(`${folder}/g`))?.inode, before?.inode)
       await disk.replaceFile(`${folder}/h`, bytes('456'))

@@ -68,8 +68,8 @@ export interface Disk {
    * After a crash the old or the new content is there, never a mixture.
    */
   replaceFile(path: string, content: Uint8Array): Promise<void>
-  /** Size, kind and inode; undefined when absent. */
-  stat(path: string): Promise<{ size: number; directory: boolean; inode: number } | undefined>
+  /** Undefined when absent. */
+  stat(path: string): Promise<FileStat | undefined>
   /** Entries of a folder, by name; ENOENT when absent. */
   list(directory: string): Promise<{ name: string; directory: boolean }[]>
   /** With missing parents; no error when it exists. */
@@ -81,6 +81,16 @@ export interface Disk {
   syncDirectory(path: string): Promise<void>
   /** Bytes total and available on the volume of `path`. */
   space(path: string): Promise<{ totalBytes: number; availableBytes: number }>
+}
+
+/** What a disk says of a file or folder. */
+export interface FileStat {
+  /** 0 of a folder. */
+  readonly size: number
+  readonly directory: boolean
+  readonly inode: number
+  /** Wall time of the last write; undefined on a disk that does not outlive the process. */
+  readonly modifiedMs: number | undefined
 }
 
 export interface DirectoryLock {

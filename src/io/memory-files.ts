@@ -3,7 +3,7 @@
  * simulated one have in common. Calls are whole when they return; failures are DiskErrors with the
  * codes of a real file system.
  */
-import { DiskError } from './io.ts'
+import { DiskError, type FileStat } from './io.ts'
 
 /** The first block of a file grows up to this; every later one has it. */
 const blockBytes = 64 * 1024
@@ -14,6 +14,8 @@ const smallestBlockBytes = 512
 export class MemoryFile {
   readonly kind = 'file'
   readonly inode: number
+  /** Wall time of the last write, where somebody notes it. */
+  modifiedMs: number | undefined
   readonly #blocks: Uint8Array[] = []
   #size = 0
 
@@ -163,11 +165,12 @@ export class FileTree<File extends MemoryFile, Folder extends MemoryFolder> {
   }
 
   /** As `Disk.stat`. */
-  stat(path: string): { size: number; directory: boolean; inode: number } | undefined {
+  stat(path: string): FileStat | undefined {
     const node = this.find(path)
     if (node === undefined) return undefined
-    const directory = node.kind === 'folder'
-    return { size: directory ? 0 : node.size, directory, inode: node.inode }
+    const { inode } = node
+    if (node.kind === 'folder') return { size: 0, directory: true, inode, modifiedMs: undefined }
+    return { size: node.size, directory: false, inode, modifiedMs: node.modifiedMs }
   }
 
   /** As `Disk.list`. */

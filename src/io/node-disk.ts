@@ -80,7 +80,9 @@ class NodeDisk implements Disk {
   async stat(path: string) {
     try {
       const stats = await attempt('stat', path, fs.promises.stat(path))
-      return { size: stats.size, directory: stats.isDirectory(), inode: stats.ino }
+      const { size, ino: inode } = stats
+      const modifiedMs = Math.floor(stats.mtimeMs)
+      return { size, directory: stats.isDirectory(), inode, modifiedMs }
     } catch (error) {
       if ((error as DiskError).code === 'ENOENT') return undefined
       throw error

@@ -91,3 +91,24 @@ test('a topic that compacts and deletes does both', async () => {
     assert.deepEqual([log.logStartOffset, log.logEndOffset], [60, 60])
   })
 })
+
+test('records without timestamps are as old as the last write of their segment, across a start', async () => {
+  await simulated().run(async world => {
+    const limits = { segmentBytes: 1000, retentionMs: 60_000 }
+    const directory = await openDirectory(world.io())
+    const log = await openLog(directory, limits)
+    for (let index = 0; index < 20; index++) {
+      log.append(batchOf([`k=${'x'.repeat(150)}`], {}, -1), 0)
+    }
+    await log.flush()
+    await directory.close([])
+    await world.sleep(40_000)
+    world.start()
+    const again = await openLog(await openDirectory(world.io()), limits)
+    await again.enforceRetention(20, world.io().clock.wallMs())
+    assert.equal(again.logStartOffset, 0)
+    await world.sleep(21_000)
+    await again.enforceRetention(20, world.io().clock.wallMs())
+    assert.equal(again.logStartOffset, 20)
+  })
+})

@@ -70,8 +70,11 @@ const noHoles: readonly Hole[] = []
 /** One segment. Its paths are put together when they are used: most segments are idle. */
 export class Segment {
   readonly baseOffset: number
-  /** Wall time from which segment.ms counts when records have no timestamps. */
-  readonly createdMs: number
+  /**
+   * Wall time from which segment.ms and retention.ms count when records have no timestamps: it was made
+   * then, or last written before the start.
+   */
+  createdMs: number
   /** So much earlier than segment.ms it is rolled (segment.jitter.ms). */
   rollJitterMs = 0
   readonly #shared: SharedStorage
@@ -422,6 +425,7 @@ export class Segment {
   async loadSize(): Promise<void> {
     const stat = await this.#shared.io.disk.stat(this.logPath)
     this.size = stat?.size ?? 0
+    this.createdMs = stat?.modifiedMs ?? this.createdMs
     this.plannedSize = this.size
     this.#uncheckedFrom = 0
     this.#uncheckedTo = this.size

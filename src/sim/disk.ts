@@ -53,13 +53,16 @@ export class SimulatedDisk {
    * went or was renamed; '' stands for all of them.
    */
   onChange: ((path: string, position: number) => void) | undefined
+  readonly wallMs: () => number
   readonly #files: Files = crashingTree()
   readonly #random: Prng
   readonly #processes = new Set<ProcessDisk>()
   readonly #locks = new Map<number, ProcessDisk>()
 
-  constructor(random: Prng) {
+  /** `wallMs`: the machine's clock. */
+  constructor(random: Prng, wallMs: () => number) {
     this.#random = random
+    this.wallMs = wallMs
     this.bootId = this.#newBootId()
   }
 
@@ -302,6 +305,7 @@ class ProcessDisk implements Disk {
     const length = torn ? this.#random.below(fitting + 1) : fitting
     if (length > 0) {
       file.write(bytes.subarray(0, length), at)
+      file.modifiedMs = this.#disk.wallMs()
       this.changed(path, at)
     }
     if (fitting < bytes.length) throw new DiskError('ENOSPC', `cannot write ${path}: disk is full`)

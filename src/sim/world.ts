@@ -186,11 +186,13 @@ export class World {
   #machine(host: string): Machine {
     let machine = this.#machines.get(host)
     if (machine === undefined) {
+      const clock = new MachineClock(this.#events)
+      const random = new Prng(this.#seed, `disk/${host}`)
       machine = {
         host,
         address: `10.0.0.${this.#machines.size + 1}`,
-        disk: new SimulatedDisk(new Prng(this.#seed, `disk/${host}`)),
-        clock: new MachineClock(this.#events),
+        disk: new SimulatedDisk(random, () => clock.wallMs),
+        clock,
         processes: [],
         generation: 0,
       }
