@@ -4,9 +4,10 @@ import { test } from 'node:test'
 import type { Member, PartitionState } from '../cluster/partition-state.ts'
 import { batchOf, config, openDirectory, openLog, startMs } from '../log/fixture.ts'
 import type { Log } from '../log/log.ts'
+import { buildBatch } from '../protocol/records/build.ts'
 import { simulated, type World } from '../sim/world.ts'
 import type { IsrProposal } from './leader-state.ts'
-import { type FollowerFetch, Partition } from './partition.ts'
+import { type FollowerFetch, type Isolation, Partition } from './partition.ts'
 
 const self: Member = [1, 10n]
 const two: Member = [2, 20n]
@@ -284,4 +285,42 @@ test('consumers that wait are woken when followers move the watermark', () =>
     assert.equal(isWoken, false)
     await bench.fetch(two, 1)
     assert.equal(isWoken, true)
+  }))
+
+test('who reads what is committed is told what was aborted, and waits where a transaction is open', () =>
+  onBench(async bench => {
+    const part = (producerId: number, baseOffset: number, isAbort = false) => {
+      const options = {
+        baseOffset,
+        producerId,
+        producerEpoch: 0,
+        leaderEpoch: 0,
+        transactional: true,
+      }
+      if (!isAbort) return buildBatch({ ...options, baseSequence: 0 }, [{ value: 'v' }])
+      return buildBatch({ ...options, control: true }, [{ key: new Uint8Array(4), value: 'end' }])
+    }
+    // As a log that was taken over from Kafka holds them.
+    for (const batch of [part(1, 0), part(2, 1), part(1, 2, true), part(1, 3)]) {
+      await bench.log.appendFetched(batch, 0)
+    }
+    await bench.lead({ isr: [self] })
+    assert.deepEqual([bench.partition.highWatermark, bench.partition.lastStableOffset], [4, 1])
+    const read = (offset: number, isolation: Isolation) =>
+      bench.partition.read({
+        ...{ offset, maxBytes: 1000, atLeastOneBatch: true, currentLeaderEpoch: -1, isolation },
+      })
+    const committed = await read(0, 'read_committed')
+    assert.equal(committed.bytes, part(1, 0).length)
+    assert.deepEqual(committed.abortedTransactions, [
+      { producerId: 1, firstOffset: 0, lastOffset: 2, lastStableOffset: 1 },
+    ])
+    assert.equal((await read(1, 'read_committed')).bytes, 0)
+    assert.equal(bench.partition.availableBytes(1, 'read_committed'), 0)
+    assert.ok(bench.partition.availableBytes(1) > 0)
+    const all = await read(0, 'read_uncommitted')
+    assert.deepEqual([all.lastStableOffset, all.abortedTransactions], [1, undefined])
+    assert.ok(all.bytes > 3 * committed.bytes)
+    const end = await bench.partition.listOffset(-1, 'read_committed', -1)
+    assert.equal(end.offset, 1)
   }))
