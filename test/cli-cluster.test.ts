@@ -95,6 +95,85 @@ test('three brokers start, keep records through a loss, and stop in order', { sk
   }
 })
 
+test('replicas move by a plan that is shown, and back; an empty broker leaves for good', {
+  skip,
+}, async () => {
+  const data = join(directory, 'moves')
+  // One fetch is not throttled, whatever it brings.
+  const small = ['replica.fetch.max.bytes=4096', 'replica.fetch.response.max.bytes=4096']
+  const { bootstrap } = await startCluster(data, ...small.flatMap(each => ['--set', each]))
+  const run = async (...args: readonly string[]) => {
+    const { code, out, error } = await ottla([...args, '-b', bootstrap])
+    assert.equal(code, 0, `${args.join(' ')}: ${error}`)
+    return out
+  }
+  const refused = async (...args: readonly string[]) => {
+    const { code, error } = await ottla([...args, '-b', bootstrap])
+    assert.equal(code, 1, args.join(' '))
+    return error
+  }
+  await run('topics', 'create', 'orders', '-p', '4', '-r', '2')
+  const lines = Array.from({ length: 60_000 }, (_, index) => `${index} ${'x'.repeat(100)}\n`)
+  assert.equal((await ottla(['produce', 'orders', '-b', bootstrap], lines.join(''))).code, 0)
+  const move = ['topics', 'reassign', 'orders']
+  assert.match(
+    await run(...move, '--to', '1,2'),
+    /PARTITION +REPLICAS[\s\S]*Done: \d partitions moved/,
+  )
+  assert.match(await run(...move, '--to', '2,1'), /Nothing is to be moved/)
+  const plan = await run(...move, '--from-broker', '2', '--dry-run')
+  assert.match(plan, /4 partitions to change, 4 replicas to copy/)
+  assert.equal(await run('topics', 'reassign', '--status'), 'No partition is moving.\n')
+
+  await run(...move, '--from-broker', '2', '--throttle', '1K', '--no-wait')
+  const moving = (await run('topics', 'reassign', '--status', '--json')).trim().split('\n')
+  assert.equal(JSON.parse(moving[0]!).adding[0], 3)
+  assert.match(await refused(...move, '-r', '3'), /moving already: wait for that/)
+  assert.match(await run('configs', 'describe', 'broker', '3'), /follower\S+throttled.rate +1024/)
+  assert.match(await run('topics', 'reassign', '--throttle', '2K'), /at most 2.0 KiB/)
+  assert.match(await run(...move, '--cancel'), /Cancelled \d moves?/)
+  for (const whose of [
+    ['topic', 'orders'],
+    ['broker', '3'],
+  ]) {
+    assert.doesNotMatch(await run('configs', 'describe', ...whose), /throttled/)
+  }
+
+  assert.match(await run(...move, '--to', '1,3'), /Done/)
+  assert.match(await run('topics', 'reassign', '--from-broker', '3', '--throttle', '500M'), /Done/)
+  assert.match(await run(...move, '-r', '2', '--to', '1,2'), /Nothing is to be moved/)
+  assert.doesNotMatch(await run('configs', 'describe', 'topic', 'orders'), /throttled/)
+  assert.match(await run('topics', 'elect-leaders', 'orders'), /Nothing to do/)
+  assert.match(await refused('cluster', 'remove-broker', '3'), /broker 3 is running: stop it/)
+  const [gone] = [...processesOf(data)].find(([, command]) => command.includes('node.id=3'))!
+  process.kill(gone, 'SIGTERM')
+  let error = ''
+  for (const endMs = performance.now() + 30_000; ; ) {
+    const removed = await ottla(['cluster', 'remove-broker', '3', '-b', bootstrap])
+    error = removed.error
+    if (removed.code === 0) break
+    assert.ok(performance.now() < endMs, error)
+  }
+  assert.match(await refused('cluster', 'remove-broker', '3'), /not currently registered/)
+  assert.equal((await run('consume', 'orders', '-e')).length, lines.join('').length)
+})
+
+test('options of a move that contradict each other are refused', async () => {
+  const wrong: readonly (readonly [readonly string[], RegExp])[] = [
+    [[], /nothing to do/],
+    [['orders', '--to', '1', '--from-broker', '2'], /not both/],
+    [['--to', '1'], /name the topics, or give --all-topics/],
+    [['orders', '--to', '1', '--throttle', 'fast'], /write bytes a second/],
+    [['--status', '--cancel'], /exclude each other/],
+  ]
+  for (const [args, message] of wrong) {
+    const { code, error } = await ottla(['topics', 'reassign', ...args])
+    assert.equal(code, 1)
+    assert.match(error, message)
+  }
+  assert.match((await ottla(['topics', 'elect-leaders', '--unclean'])).error, /may lose records/)
+})
+
 test('killed hard, it leaves no process, and its brokers stop cleanly', { skip }, async () => {
   const data = join(directory, 'two')
   const { child } = await startCluster(data, '--brokers', '2')

@@ -82,13 +82,13 @@ async function move(
 ): Promise<void> {
   const metadata = await cluster.metadata()
   const { chosen, others } = choose(metadata, topics)
+  await refuseMoving(cluster, chosen)
   const moves = planMoves(chosen, others, wishOf(metadata, options))
   if (moves.length === 0) {
     if (!options.json)
       await print('Nothing is to be moved: all replicas are where they should be.\n')
     return
   }
-  await refuseMoving(cluster, moves)
   const copied = await withSizes(cluster, metadata, moves)
   await showPlan(copied, options)
   if (options.dryRun) return
@@ -153,13 +153,14 @@ function wishOf({ brokers }: ClusterMetadata, options: ReassignOptions): Wish {
   return { taking, leaves: brokerId => !ids.has(brokerId), replicationFactor, evens: true }
 }
 
-async function refuseMoving(cluster: Cluster, moves: readonly PlannedMove[]): Promise<void> {
+/** Such partitions have replicas that come and that go: nobody could say how many are wanted. */
+async function refuseMoving(cluster: Cluster, chosen: readonly TopicPartition[]): Promise<void> {
   const moving = new Set((await listed(cluster)).map(partitionKey))
-  const both = moves.filter(each => moving.has(partitionKey(each)))
-  if (both.length === 0) return
-  const [{ topic, partition }] = both as [PlannedMove]
+  const both = chosen.filter(each => moving.has(partitionKey(each)))
+  const [first] = both
+  if (first === undefined) return
   throw new Failure(
-    `${plural(both.length, 'partition')} of the plan (${topic}-${partition} is one) are moving already: wait for that, or take it back with --cancel`,
+    `${plural(both.length, 'partition')} of these topics (${first.topic}-${first.partition} is one) are moving already: wait for that, or take it back with --cancel`,
   )
 }
 

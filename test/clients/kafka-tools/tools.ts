@@ -23,6 +23,11 @@ const classes = {
   'kafka-verifiable-producer': 'org.apache.kafka.tools.VerifiableProducer',
   'kafka-verifiable-consumer': 'org.apache.kafka.tools.VerifiableConsumer',
   'kafka-broker-api-versions': 'org.apache.kafka.tools.BrokerApiVersionsCommand',
+  'kafka-reassign-partitions': 'org.apache.kafka.tools.reassign.ReassignPartitionsCommand',
+  'kafka-leader-election': 'org.apache.kafka.tools.LeaderElectionCommand',
+  'kafka-features': 'org.apache.kafka.tools.FeatureCommand',
+  'kafka-cluster': 'org.apache.kafka.tools.ClusterTool',
+  'kafka-producer-perf-test': 'org.apache.kafka.tools.ProducerPerformance',
 } as const
 
 export type Tool = keyof typeof classes
@@ -60,11 +65,14 @@ export class Tools {
   /** The words after `java`; with `newArchive` it writes an archive when it ends. */
   #words(tool: Tool, args: readonly string[], newArchive?: string): string[] {
     const archive = this.#archive(tool)
+    const where = ['--bootstrap-server', this.#bootstrap]
     return [
       ...['-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Xlog:disable'],
       ...(existsSync(archive) ? [`-XX:SharedArchiveFile=${archive}`] : []),
       ...(newArchive === undefined ? [] : [`-XX:ArchiveClassesAtExit=${newArchive}`]),
-      ...['-cp', this.#classPath, classes[tool], '--bootstrap-server', this.#bootstrap, ...args],
+      ...['-cp', this.#classPath, classes[tool]],
+      // It is an option of the subcommands of this one.
+      ...(tool === 'kafka-cluster' ? [...args, ...where] : [...where, ...args]),
     ]
   }
 
