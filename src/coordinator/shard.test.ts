@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { PartitionState } from '../cluster/partition-state.ts'
 import { config, openDirectory, openLog } from '../log/fixture.ts'
+import type { Log } from '../log/log.ts'
 import { KafkaError } from '../protocol/errors.ts'
 import { buildBatch } from '../protocol/records/build.ts'
 import { Gate } from '../replica/gate.ts'
@@ -91,13 +92,20 @@ type Words = Shard<Entry, Dictionary>
 class Bench {
   readonly world: World
   readonly partition: Partition
+  readonly log: Log
   readonly states: Dictionary[] = []
   readonly lifetime: { validUntilMs: number }
   epoch = 0
 
-  private constructor(world: World, partition: Partition, lifetime: { validUntilMs: number }) {
+  private constructor(
+    world: World,
+    partition: Partition,
+    log: Log,
+    lifetime: { validUntilMs: number },
+  ) {
     this.world = world
     this.partition = partition
+    this.log = log
     this.lifetime = lifetime
   }
 
@@ -107,7 +115,7 @@ class Bench {
     const log = await openLog(directory, changes)
     const lifetime = { validUntilMs: Number.POSITIVE_INFINITY }
     const partition = new Partition(io.clock, lifetime, log, { ...config, ...changes }, 0)
-    return new Bench(world, partition, lifetime)
+    return new Bench(world, partition, log, lifetime)
   }
 
   /** `isr` with a broker that never fetches keeps the high watermark where it is. */
@@ -207,6 +215,35 @@ test('a shard loads what is in the log, tombstones and unknown kinds included, a
     assert.ok(bench.state.loadedAtMs >= 0)
     assert.equal(await read(shard, 'a'), '1')
     await assert.rejects(read(shard, 'b'), { error: 'GROUP_ID_NOT_FOUND' })
+  }))
+
+test('of the transactions in the log those that were committed count', () =>
+  onBench(async (bench, world) => {
+    let baseOffset = 0
+    const add = async (producerId: number, key: string | Buffer, value: string) => {
+      const control = typeof key !== 'string'
+      const batch = { baseOffset, leaderEpoch: 0, producerId, producerEpoch: 0, control }
+      const baseSequence = control ? -1 : 0
+      const built = buildBatch({ ...batch, baseSequence, transactional: true }, [{ key, value }])
+      await bench.log.appendFetched(built, 0)
+      baseOffset++
+    }
+    const [abort, commit] = [Buffer.from([0, 0, 0, 0]), Buffer.from([0, 0, 0, 1])]
+    await add(1, 'a', 'aborted')
+    await add(2, 'b', 'committed')
+    await add(3, 'c', 'open')
+    await add(1, abort, '')
+    await add(2, commit, '')
+    await add(1, 'd', 'committed later')
+    await add(1, commit, '')
+    bench.lead()
+    const shard = bench.shard(1)
+    await world.sleep(100)
+    assert.equal(await read(shard, 'b'), 'committed')
+    assert.equal(await read(shard, 'd'), 'committed later')
+    for (const word of ['a', 'c']) {
+      await assert.rejects(read(shard, word), { error: 'GROUP_ID_NOT_FOUND' })
+    }
   }))
 
 test('nothing is answered before what the leader found is replicated', () =>

@@ -19,6 +19,7 @@
  * later leaves it where it is, and when it fires it looks again.
  */
 import type { Io, Timer } from '../io/io.ts'
+import { markerOf } from '../log/transaction-marker.ts'
 import { type ErrorName, KafkaError } from '../protocol/errors.ts'
 import { type Batch, batches, type Compression } from '../protocol/records/batch.ts'
 import { buildBatch } from '../protocol/records/build.ts'
@@ -52,6 +53,13 @@ interface Waiting {
   readonly deadlineMs: number
   readonly resolve: (response: unknown) => void
   readonly reject: (error: unknown) => void
+}
+
+/** A state while the log is applied to it. */
+interface Replay<Record, State> {
+  readonly state: State
+  /** Of transactions that have not ended, by producer id: they count when they are committed (KIP-98). */
+  readonly open: Map<number, Record[]>
 }
 
 interface Unreplicated {
@@ -184,12 +192,12 @@ export class Shard<Record, State extends ShardState<Record>> {
     const isOver = () => life !== this.#life || this.#isClosed
     try {
       await this.#replicatedHere(end)
-      const state = this.#options.newState()
+      const replay = { state: this.#options.newState(), open: new Map() }
       let offset = partition.logStartOffset
       while (offset < end && !isOver()) {
-        offset = await this.#options.loading.run(() => this.#loadPiece(state, offset, end))
+        offset = await this.#options.loading.run(() => this.#loadPiece(replay, offset, end))
       }
-      if (!isOver()) this.#begin(state, end)
+      if (!isOver()) this.#begin(replay.state, end)
     } catch (error) {
       if (isOver()) return
       const { topic, index } = partition
@@ -225,7 +233,7 @@ export class Shard<Record, State extends ShardState<Record>> {
   }
 
   /** Answers the offset to go on from. Throws when there is nothing to read, or it cannot be read. */
-  async #loadPiece(state: State, start: number, end: number): Promise<number> {
+  async #loadPiece(replay: Replay<Record, State>, start: number, end: number): Promise<number> {
     const { chunks } = await this.partition.read({
       offset: start,
       maxBytes: this.#options.loadBytes,
@@ -241,21 +249,31 @@ export class Shard<Record, State extends ShardState<Record>> {
     for (const chunk of chunks) {
       for (const batch of batches(chunk)) {
         if (batch.baseOffset >= end) return end
-        await this.#replay(state, batch)
+        await this.#replay(replay, batch)
         offset = batch.lastOffset + 1
       }
     }
     return offset
   }
 
-  async #replay(state: State, batch: Batch): Promise<void> {
+  async #replay({ state, open }: Replay<Record, State>, batch: Batch): Promise<void> {
     const { clock } = this.#io
     const { codec, maxBatchBytes } = this.#options
-    if (batch.isControl) return
+    const { producerId } = batch
+    if (batch.isControl) {
+      if (markerOf(batch) === 'commit') {
+        for (const record of open.get(producerId) ?? []) state.apply(record)
+      }
+      open.delete(producerId)
+      return
+    }
+    const held = batch.isTransactional ? (open.get(producerId) ?? []) : undefined
+    if (held !== undefined) open.set(producerId, held)
     for (const { key, value, offset } of recordsOf(batch, maxBatchBytes)) {
       try {
         const record = key === null ? undefined : codec.decode(key, value)
-        if (record !== undefined) state.apply(record)
+        if (record !== undefined && held !== undefined) held.push(record)
+        else if (record !== undefined) state.apply(record)
       } catch (error) {
         throw new Error(`the record at offset ${offset} cannot be applied`, { cause: error })
       }
