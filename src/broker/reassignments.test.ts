@@ -39,6 +39,9 @@ async function fencedIn(cluster: Cluster): Promise<number[]> {
     brokers,
     all.brokers.filter(({ isFenced }) => !isFenced),
   )
+  for (const { brokerId, host, port } of fenced) {
+    assert.deepEqual([host, port], [hostOf(brokerId), 9092])
+  }
   return fenced.map(({ brokerId }) => brokerId)
 }
 

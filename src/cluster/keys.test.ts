@@ -40,14 +40,20 @@ test('a value of a release before there were features says that there are none',
   const features = new Map([['ottla.version', { level: 2, release: '0.3.0' }]])
   const raised = codecs.cluster.decode(codecs.cluster.encode({ ...cluster, features }))
   assert.deepEqual(raised.features, features)
-  const admitted = { brokerEpoch: 1n, features: new Map([['f', { min: 1, max: 3 }]]), release: '1' }
+  const place = { listeners: [], rack: 'a' }
+  const speaks = new Map([['f', { min: 1, max: 3 }]])
+  const admitted = { brokerEpoch: 1n, features: speaks, release: '1', ...place }
   assert.deepEqual(codecs.admitted.decode(codecs.admitted.encode(admitted)), admitted)
 })
 
 test('broker epochs pass through JSON whole', () => {
   const brokerEpoch = 2n ** 63n - 1n
-  const bytes = codecs.admitted.encode({ brokerEpoch, features: new Map(), release: '0' })
+  const rest = { features: new Map(), release: '0', listeners: [], rack: null }
+  const bytes = codecs.admitted.encode({ brokerEpoch, ...rest })
   assert.equal(codecs.admitted.decode(bytes).brokerEpoch, brokerEpoch)
+  // Of a release that did not keep where a broker was.
+  const before = codecs.admitted.decode(json({ version: 1, brokerEpoch: '7' }))
+  assert.deepEqual([before.listeners, before.rack], [[], null])
 })
 
 test('a value of the wrong shape is refused', () => {

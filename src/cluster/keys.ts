@@ -102,6 +102,9 @@ export interface AdmittedValue extends Stored {
   readonly brokerEpoch: bigint
   readonly features: SupportedFeatures
   readonly release: string
+  /** Where it was, for people: while it runs its registration tells. */
+  readonly listeners: readonly AdvertisedListener[]
+  readonly rack: string | null
 }
 
 /** `topics/<id>/info`. */
@@ -320,7 +323,13 @@ export const codecs = {
     release,
   }),
   stopping: stored<Stored>({}),
-  admitted: stored<AdmittedValue>({ brokerEpoch: epoch, features: supported, release }),
+  admitted: stored<AdmittedValue>({
+    brokerEpoch: epoch,
+    features: supported,
+    release,
+    listeners: absentAs<readonly AdvertisedListener[]>([], list(listener)),
+    rack: absentAs(null, nullable(text)),
+  }),
   logEnds: stored<LogEndsValue>({ ends: list(logEnd) }),
   byName: stored<NameValue>({ topicId: text }),
   info: stored<TopicInfoValue>({ name: text, partitionCount: whole, createdMs: whole }),

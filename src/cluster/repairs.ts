@@ -185,8 +185,8 @@ function stepOf(chunk: readonly Repair[]): Step {
   return { compares, ops }
 }
 
-function admission({ brokerId, brokerEpoch, features, release }: Broker): Step {
-  const value = codecs.admitted.encode({ brokerEpoch, features, release })
+function admission({ brokerId, brokerEpoch, features, release, listeners, rack }: Broker): Step {
+  const value = codecs.admitted.encode({ brokerEpoch, features, release, listeners, rack })
   return {
     compares: [{ key: keys.alive(brokerId), target: 'createRevision', equals: brokerEpoch }],
     ops: [{ put: keys.admitted(brokerId), value }],

@@ -1,7 +1,4 @@
-/**
- * DescribeCluster (key 60), v0–2. Fenced (KIP-1073) is a broker that has gone and may come back; where it
- * was is not known any more: its address is '' and −1, its rack null.
- */
+/** DescribeCluster (key 60), v0–2. Fenced (KIP-1073) is a broker that has gone and may come back. */
 import { KafkaError } from '../../protocol/errors.ts'
 import type {
   DescribeClusterRequest,
@@ -45,10 +42,16 @@ export async function describeCluster(
   }
 }
 
-function fencedBrokers({ image }: RequestContext) {
+/** With where they were last; '' and −1 for one that was never there by the client's listener. */
+function fencedBrokers({ image, connection }: RequestContext) {
   return [...image.knownBrokers()]
     .filter(brokerId => image.broker(brokerId) === undefined)
-    .map(brokerId => ({ brokerId, host: '', port: -1, rack: null, isFenced: true }))
+    .map(brokerId => {
+      const { listeners = [], rack = null } = image.admitted(brokerId)?.value ?? {}
+      const place = listeners.find(({ name }) => name === connection.listener)
+      const { host = '', port = -1 } = place ?? {}
+      return { brokerId, host, port, rack, isFenced: true }
+    })
 }
 
 export function describeClusterFailure(
