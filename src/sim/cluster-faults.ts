@@ -169,6 +169,35 @@ const disks = {
       for (const start of starts) start()
     }
   },
+  /**
+   * Of a member of an ISR that has no more than min.insync.replicas: who leaves it so is kept in mind
+   * as complete, and must not be when it comes back with less.
+   */
+  lossBelowMinIsr(scene, durationMs) {
+    const { world, machines, chance, invariants } = scene
+    const { isr, leader, minIsr } = one(scene, [...invariants.truths()]).state
+    const followers = machines.filter(
+      ({ brokerId }) => brokerId !== leader?.[0] && isr.some(([id]) => id === brokerId),
+    )
+    if (minIsr < 2 || followers.length < minIsr - 1) return undefined
+    const [victim, ...spare] = followers.splice(0, followers.length - (minIsr - 2))
+    for (const machine of spare) {
+      machine.isKeptUp = false
+      machine.kill()
+    }
+    void world.sleep(chance.between(0.2, 0.6) * durationMs).then(() => {
+      if (!scene.isSynced && !mayLose(scene, victim!)) return
+      victim!.isKeptUp = false
+      victim!.powerLoss()
+      startAgain(scene, victim!, 300)
+    })
+    return () => {
+      for (const machine of spare) {
+        machine.isKeptUp = true
+        machine.start()
+      }
+    }
+  },
   slowDisk(scene) {
     const disk = scene.world.disk(one(scene, scene.machines).host)
     disk.callMs = { min: 1, max: scene.chance.between(2, 50) }
@@ -186,14 +215,16 @@ const disks = {
     const machine = one(scene, scene.machines)
     if (!mayLose(scene, machine)) return undefined
     const disk = scene.world.disk(machine.host)
-    let isOver = false
-    disk.fault = operation => {
-      if (isOver || operation !== 'sync') return undefined
-      isOver = true
+    // It is slow before it fails: so much of the log waits for one sync.
+    disk.syncMs = { min: 50, max: 300 }
+    let syncs = scene.chance.below(4)
+    disk.fault = (operation, path) => {
+      if (operation !== 'sync' || !path.endsWith('.log') || syncs-- !== 0) return undefined
       scene.invariants.note(() => `a sync fails on ${machine.host}`)
       return 'EIO'
     }
     return () => {
+      Object.assign(disk, normalDisk)
       disk.fault = undefined
     }
   },
@@ -216,6 +247,18 @@ const store = {
     const fates: readonly StoreFault[] = ['lost', 'answer lost', 'late']
     world.metadata.lateMs = { min: 5, max: chance.between(10, 5_000) }
     world.metadata.fault = () => (chance.chance(often) ? one(scene, fates) : undefined)
+    return () => {
+      world.metadata.fault = undefined
+    }
+  },
+  /** Brokers register and are admitted meanwhile; the controller is perhaps another each time. */
+  unansweredAdmissions(scene, durationMs) {
+    const { world, chance } = scene
+    const fates: readonly StoreFault[] = ['lost', 'answer lost', 'late']
+    world.metadata.lateMs = { min: 5, max: chance.between(10, 1_000) }
+    world.metadata.fault = kind =>
+      kind === 'txn' && chance.chance(0.4) ? one(scene, fates) : undefined
+    processes.storm(scene, durationMs)
     return () => {
       world.metadata.fault = undefined
     }

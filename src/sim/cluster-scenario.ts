@@ -51,6 +51,9 @@ interface Setting {
   readonly flush: 'os' | 'interval' | 'sync'
   readonly sessionTimeoutMs: number
   readonly lagTimeMs: number
+  readonly rollMs: number
+  /** replica.fetch.max.bytes: a follower may need several rounds to catch up. */
+  readonly fetchBytes: number
   readonly topics: number
   readonly partitions: number
   readonly faultsMs: number
@@ -84,10 +87,12 @@ function drawSetting(chance: Prng): Setting {
   return {
     brokers: 3 + Math.max(0, chance.below(6) - 3),
     replicationFactor,
-    minIsr: Math.min(replicationFactor, 1 + chance.below(2)),
+    minIsr: Math.min(replicationFactor, [1, 2, 2][chance.below(3)]!),
     flush: (['os', 'interval', 'sync'] as const)[chance.below(3)]!,
     sessionTimeoutMs: Math.round(chance.between(2_000, 3_000)),
     lagTimeMs: Math.round(chance.between(500, 3_000)),
+    rollMs: [604_800_000, 1_000][chance.below(2)]!,
+    fetchBytes: [1_048_576, 2_000][chance.below(2)]!,
     topics: 1 + chance.below(2),
     partitions: 1 + chance.below(2),
     faultsMs: chance.between(4_000, 16_000),
@@ -102,6 +107,8 @@ function propertiesOf(setting: Setting): Record<string, string> {
     'min.insync.replicas': String(setting.minIsr),
     'default.replication.factor': String(setting.replicationFactor),
     'log.segment.bytes': '1048576',
+    'log.roll.ms': String(setting.rollMs),
+    'replica.fetch.max.bytes': String(setting.fetchBytes),
     ...(setting.flush === 'sync' && { 'log.flush.interval.messages': '1' }),
     ...(setting.flush === 'interval' && { 'log.flush.interval.ms': '300' }),
   }

@@ -7,6 +7,7 @@
  */
 import { inspect } from 'node:util'
 import { codecs, parseKey } from '../cluster/keys.ts'
+import type { Member } from '../cluster/partition-state.ts'
 import type { StoreEvent } from '../io/io.ts'
 import type { Partition } from '../replica/partition.ts'
 import type { BrokerMachine } from './broker-machine.ts'
@@ -327,8 +328,9 @@ export class Invariants implements DiskLogListener {
     if (leadership !== undefined && highWatermark > truth.highWatermark) {
       const wrong = truth.raise(highWatermark, log)
       if (wrong !== undefined) this.#fail(`${wrong} (${truth.name})`)
-      if (this.#isSynced) this.#checkSynced(log!, highWatermark)
-      truth.counted(leadership.maximalIsr(), leaderEpoch, highWatermark)
+      const counted = leadership.maximalIsr()
+      if (this.#isSynced) this.#checkSynced(truth.name, counted, highWatermark)
+      truth.counted(counted, leaderEpoch, highWatermark)
       if (isNewEpoch) {
         this.note(
           () => `${truth.name}: ${machine.host} leads epoch ${leaderEpoch} at ${highWatermark}`,
@@ -347,13 +349,17 @@ export class Invariants implements DiskLogListener {
   }
 
   /** H3: a power loss takes nothing of what a leader counts. To a sector: later writes share the last one. */
-  #checkSynced(log: DiskLog, end: number): void {
-    for (const { path, positions, batches } of log.segments.values()) {
-      const last = batches.findLastIndex(({ endOffset }) => endOffset <= end)
-      const position = positions[last] ?? 0
-      const lastSector = Math.floor((position - 1) / sectorBytes) * sectorBytes
-      if (this.#world.disk(log.host).unsyncedFrom(path) < lastSector) {
-        this.#fail(`NoCommittedLoss: ${path} on ${log.host} counts to ${end}, and is not synced`)
+  #checkSynced(name: string, counted: readonly Member[], end: number): void {
+    for (const [brokerId] of counted) {
+      const host = `broker${brokerId}`
+      for (const segment of this.diskLog(host, name)?.segments.values() ?? []) {
+        const { path, positions, batches } = segment
+        const last = batches.findLastIndex(({ endOffset }) => endOffset <= end)
+        const position = positions[last] ?? 0
+        const lastSector = Math.floor((position - 1) / sectorBytes) * sectorBytes
+        if (this.#world.disk(host).unsyncedFrom(path) < lastSector) {
+          this.#fail(`NoCommittedLoss: ${path} on ${host} counts to ${end}, and is not synced`)
+        }
       }
     }
   }

@@ -70,10 +70,18 @@ export async function produceUntilStopped(
     const compression = workload.isReplicated
       ? 'none'
       : (['none', 'none', 'gzip', 'zstd'] as const)[chance.below(4)]!
+    // Some batches fill several sectors.
+    const width = workload.isReplicated && chance.chance(0.2) ? 40 : 1
     const records = buildBatch(
       { compression, ...(identity !== undefined && { ...identity, baseSequence: first }) },
       // A key of its own for each record: compaction may lose none.
-      attempts.map(({ value }): NewRecord => ({ key: value, value, timestamp: io.clock.wallMs() })),
+      attempts.map(
+        ({ value }): NewRecord => ({
+          key: value.repeat(width),
+          value,
+          timestamp: io.clock.wallMs(),
+        }),
+      ),
     )
     const acks = idempotent ? -1 : ([-1, 1, 0] as const)[chance.below(3)]!
     await send(cluster, { ...where, records }, acks, attempts, workload)

@@ -179,12 +179,21 @@ export const mutants: readonly Mutant[] = [
     '      this.#host.fail(error as Error)\n      throw error\n',
     '      return this.#syncNow()\n',
   ),
-  mutant(
-    'a disk error is no loss for who registers anew',
-    'replica/last-run.ts',
-    '  if (ofRun.some(({ isMarkedLossy }) => isMarkedLossy)) return []\n',
-    '',
-  ),
+  {
+    name: 'a disk error is no loss for who registers anew',
+    edits: [
+      {
+        file: 'replica/last-run.ts',
+        right: '  if (ofRun.some(({ isMarkedLossy }) => isMarkedLossy)) return []\n',
+        wrong: '',
+      },
+      {
+        file: 'log/log-directory.ts',
+        right: 'if (session === undefined || session.lossy) return false',
+        wrong: 'if (session === undefined) return false',
+      },
+    ],
+  },
   mutant(
     'a broker is lossless after a power loss, whatever was synced',
     'log/log-directory.ts',
@@ -212,8 +221,8 @@ export const mutants: readonly Mutant[] = [
   mutant(
     'consumers read to the end of the log',
     partition,
-    'return this.#readBelow(this.#visibleEnd(options.isolation), options)',
-    'return this.#readBelow(this.#ownEnd, options)',
+    'await this.#readBelow(this.#visibleEnd(isolation), options)',
+    'await this.#readBelow(this.#ownEnd, options)',
   ),
   mutant(
     'a deposed leader goes on',
