@@ -95,6 +95,9 @@ class Counts {
 
 type Scope = 'topic' | 'all'
 
+/** Has `to` do for a partition what `from` does; false where that cannot be. */
+type Change = (place: Place, from: number, to: number) => boolean
+
 class Layout {
   readonly places: readonly Place[]
   readonly #wish: Wish
@@ -161,8 +164,14 @@ class Layout {
 
   /** Moves replicas from brokers with many to brokers with few, until none has two more. */
   even(places: readonly Place[], scope: Scope): void {
-    const topic = scope === 'topic' ? places[0]!.topic : ''
-    while (this.#moveOne(places, scope, topic)) {}
+    this.#even(places, scope, this.#held, (place, from, to) => {
+      const { replicas } = place
+      if (!replicas.includes(from) || replicas.includes(to)) return false
+      const after = replicas.map(id => (id === from ? to : id))
+      if (this.#racksOf(after) < this.#racksOf(replicas)) return false
+      this.#replace(place, after)
+      return true
+    })
   }
 
   /** A replica for each partition whose preferred leader left; with `evens`, the others change, too. */
@@ -179,52 +188,58 @@ class Layout {
       this.#prefer(place, before[0]!, least!)
     }
     if (!this.#wish.evens) return
-    for (const ofTopic of this.byTopic()) while (this.#leadLess(ofTopic, 'topic')) {}
-    while (this.#leadLess(this.places, 'all')) {}
-  }
-
-  #moveOne(places: readonly Place[], scope: Scope, topic: string): boolean {
-    const pairs = this.#pairs(this.#held, topic)
-    for (const [from, to] of pairs) {
-      const found = places.find(({ topic: own, replicas }) => {
-        if (!replicas.includes(from) || replicas.includes(to)) return false
-        const isFair = scope === 'topic' || this.#held.of(from, own) > this.#held.of(to, own)
-        const after = replicas.map(id => (id === from ? to : id))
-        return isFair && this.#racksOf(after) >= this.#racksOf(replicas)
-      })
-      if (found === undefined) continue
-      this.#replace(
-        found,
-        found.replicas.map(id => (id === from ? to : id)),
-      )
+    const change = (place: Place, from: number, to: number) => {
+      if (place.replicas[0] !== from || !place.replicas.includes(to)) return false
+      this.#prefer(place, from, to)
       return true
     }
-    return false
+    for (const ofTopic of this.byTopic()) this.#even(ofTopic, 'topic', this.#preferred, change)
+    this.#even(this.places, 'all', this.#preferred, change)
   }
 
-  #leadLess(places: readonly Place[], scope: Scope): boolean {
+  /** Each change makes a gap smaller, so it ends. By way of a third broker only where it has to be. */
+  #even(places: readonly Place[], scope: Scope, counts: Counts, change: Change): void {
+    const sweep = (isDirect: boolean) => this.#sweep(places, scope, counts, change, isDirect)
+    while (sweep(true) || sweep(false)) {}
+  }
+
+  #sweep(
+    places: readonly Place[],
+    scope: Scope,
+    counts: Counts,
+    change: Change,
+    isDirect: boolean,
+  ): boolean {
     const topic = scope === 'topic' ? places[0]!.topic : ''
-    for (const [from, to] of this.#pairs(this.#preferred, topic)) {
-      const found = places.find(({ topic: own, replicas }) => {
-        const isFair =
-          scope === 'topic' || this.#preferred.of(from, own) > this.#preferred.of(to, own)
-        return isFair && replicas[0] === from && replicas.includes(to)
-      })
-      if (found === undefined) continue
-      this.#prefer(found, from, to)
-      return true
+    const ids = [...this.#racks.keys()]
+    const mean = ids.reduce((sum, id) => sum + counts.of(id, topic), 0) / ids.length
+    const helps = (from: number, to: number) =>
+      counts.of(from, topic) - counts.of(to, topic) > 1 &&
+      (!isDirect || (counts.of(from, topic) > Math.floor(mean) && counts.of(to, topic) < mean))
+    let hasChanged = false
+    for (const [from, to] of this.#pairs(counts, topic)) {
+      for (const place of places) {
+        if (!helps(from, to)) break
+        const { topic: own } = place
+        const isFair = scope === 'topic' || counts.of(from, own) > counts.of(to, own)
+        if (isFair && change(place, from, to)) hasChanged = true
+      }
     }
-    return false
+    return hasChanged
   }
 
-  /** Brokers of which the first has at least two more; the widest gap first. */
+  /** Brokers of which the first has at least two more; the widest gap first, in the topic and then in all. */
   #pairs(counts: Counts, topic: string): [from: number, to: number][] {
     const ids = [...this.#racks.keys()]
-    const gap = (from: number, to: number) => counts.of(from, topic) - counts.of(to, topic)
+    const gap = ([from, to]: readonly [number, number], of: string) =>
+      counts.of(from, of) - counts.of(to, of)
     return ids
       .flatMap(from => ids.map((to): [number, number] => [from, to]))
-      .filter(([from, to]) => gap(from, to) > 1)
-      .sort((a, b) => gap(...b) - gap(...a) || a[0] - b[0] || a[1] - b[1])
+      .filter(pair => gap(pair, topic) > 1)
+      .sort(
+        (a, b) =>
+          gap(b, topic) - gap(a, topic) || gap(b, '') - gap(a, '') || a[0] - b[0] || a[1] - b[1],
+      )
   }
 
   /** Who is best to hold another replica. Throws Failure. */
