@@ -164,7 +164,7 @@ export function createPartitions(
   return { steps, answer: {} }
 }
 
-/** Throws INVALID_CONFIG, INVALID_REQUEST, UNKNOWN_TOPIC_OR_PARTITION, BROKER_NOT_AVAILABLE. */
+/** Throws INVALID_CONFIG, INVALID_REQUEST, UNKNOWN_TOPIC_OR_PARTITION. */
 export function changeConfigs(
   image: Image,
   change: ConfigChange,
@@ -231,7 +231,7 @@ function checkResource(image: Image, { type, name }: ConfigResource): void {
   } else if (name !== '') {
     if (!/^\d{1,10}$/.test(name)) throw new KafkaError('INVALID_REQUEST', `${name} is no broker id`)
     if (image.broker(Number(name)) === undefined) {
-      throw new KafkaError('BROKER_NOT_AVAILABLE', `broker ${name} is not registered`)
+      throw new KafkaError('INVALID_REQUEST', `broker ${name} is not registered`)
     }
   }
 }

@@ -193,7 +193,7 @@ test('config changes follow the rules of each operation', () =>
     const requests = others.map((type, i) => ({ resource: { type, name: names[i]! }, ops: [] }))
     assert.deepEqual(
       errorsOf(await node.controller.incrementalAlterConfigs(requests, soon(node))),
-      ['UNKNOWN_TOPIC_OR_PARTITION', 'INVALID_REQUEST', 'BROKER_NOT_AVAILABLE'],
+      ['UNKNOWN_TOPIC_OR_PARTITION', 'INVALID_REQUEST', 'INVALID_REQUEST'],
     )
   }))
 
