@@ -80,15 +80,16 @@ interface Place {
 
 /** How many of something each broker has: of one topic, and in all. */
 class Counts {
-  readonly #counts = new Map<string, number>()
+  readonly #byTopic = new Map<string, Map<number, number>>()
 
   of(brokerId: number, topic = ''): number {
-    return this.#counts.get(`${brokerId}/${topic}`) ?? 0
+    return this.#byTopic.get(topic)?.get(brokerId) ?? 0
   }
 
   add(brokerId: number, topic: string, by: 1 | -1): void {
     for (const name of ['', topic]) {
-      this.#counts.set(`${brokerId}/${name}`, this.of(brokerId, name) + by)
+      const counts = this.#byTopic.get(name) ?? new Map<number, number>()
+      this.#byTopic.set(name, counts.set(brokerId, (counts.get(brokerId) ?? 0) + by))
     }
   }
 }
@@ -197,10 +198,21 @@ class Layout {
     this.#even(this.places, 'all', this.#preferred, change)
   }
 
-  /** Each change makes a gap smaller, so it ends. By way of a third broker only where it has to be. */
+  /**
+   * Each change makes a gap smaller, so it ends. Who lacks some is given first, then those with too
+   * many give; what goes by way of a third broker is for the end, where racks leave nothing else.
+   */
   #even(places: readonly Place[], scope: Scope, counts: Counts, change: Change): void {
-    const sweep = (isDirect: boolean) => this.#sweep(places, scope, counts, change, isDirect)
-    while (sweep(true) || sweep(false)) {}
+    const ids = [...this.#racks.keys()]
+    const topic = scope === 'topic' ? places[0]!.topic : ''
+    const mean = ids.reduce((sum, id) => sum + counts.of(id, topic), 0) / ids.length
+    const [least, most] = [Math.floor(mean), Math.ceil(mean)]
+    const stages = [
+      (has: number, gets: number) => has > least && gets < least,
+      (has: number, gets: number) => has > most && gets < most,
+      () => true,
+    ]
+    while (stages.some(stage => this.#sweep(places, scope, counts, change, stage))) {}
   }
 
   #sweep(
@@ -208,16 +220,15 @@ class Layout {
     scope: Scope,
     counts: Counts,
     change: Change,
-    isDirect: boolean,
+    stage: (has: number, gets: number) => boolean,
   ): boolean {
     const topic = scope === 'topic' ? places[0]!.topic : ''
-    const ids = [...this.#racks.keys()]
-    const mean = ids.reduce((sum, id) => sum + counts.of(id, topic), 0) / ids.length
-    const helps = (from: number, to: number) =>
-      counts.of(from, topic) - counts.of(to, topic) > 1 &&
-      (!isDirect || (counts.of(from, topic) > Math.floor(mean) && counts.of(to, topic) < mean))
+    const helps = (from: number, to: number) => {
+      const [has, gets] = [counts.of(from, topic), counts.of(to, topic)]
+      return has - gets > 1 && stage(has, gets)
+    }
     let hasChanged = false
-    for (const [from, to] of this.#pairs(counts, topic)) {
+    for (const [from, to] of this.#pairs(counts, topic, helps)) {
       for (const place of places) {
         if (!helps(from, to)) break
         const { topic: own } = place
@@ -228,14 +239,18 @@ class Layout {
     return hasChanged
   }
 
-  /** Brokers of which the first has at least two more; the widest gap first, in the topic and then in all. */
-  #pairs(counts: Counts, topic: string): [from: number, to: number][] {
+  /** Those of which a change `helps`; the widest gap first, in the topic and then in all. */
+  #pairs(
+    counts: Counts,
+    topic: string,
+    helps: (from: number, to: number) => boolean,
+  ): [from: number, to: number][] {
     const ids = [...this.#racks.keys()]
     const gap = ([from, to]: readonly [number, number], of: string) =>
       counts.of(from, of) - counts.of(to, of)
     return ids
       .flatMap(from => ids.map((to): [number, number] => [from, to]))
-      .filter(pair => gap(pair, topic) > 1)
+      .filter(([from, to]) => helps(from, to))
       .sort(
         (a, b) =>
           gap(b, topic) - gap(a, topic) || gap(b, '') - gap(a, '') || a[0] - b[0] || a[1] - b[1],
