@@ -143,11 +143,15 @@ class Steps {
   async #elect(): Promise<void> {
     await this.#elects('preferred', '--all-topic-partitions')
     const one = ['--topic', topic, '--partition', '0']
-    assert.match(await this.#elects('preferred', ...one), /already elected for partitions words-0/)
-    assert.match(await this.#elects('unclean', ...one), /already elected for partitions words-0/)
-    const none = ['--topic', topic, '--partition', '77']
-    const words = ['--election-type', 'preferred', ...none]
-    const refused = await this.#tools.tryRun('kafka-leader-election', words)
+    const none = ['--election-type', 'preferred', '--topic', topic, '--partition', '77']
+    const [preferred, unclean, refused] = await Promise.all([
+      this.#elects('preferred', ...one),
+      this.#elects('unclean', ...one),
+      this.#tools.tryRun('kafka-leader-election', none),
+    ])
+    for (const said of [preferred, unclean]) {
+      assert.match(said, /already elected for partitions words-0/)
+    }
     assert.match(refused.stdout + refused.stderr, /UnknownTopicOrPartition.*No such partition/)
   }
 
@@ -155,17 +159,24 @@ class Steps {
     const rates = 'leader.replication.throttled.rate=1000,follower.replication.throttled.rate=1000'
     const broker = ['--entity-type', 'brokers', '--entity-name', '1']
     const ofTopic = ['--entity-type', 'topics', '--entity-name', topic]
-    await this.#configs('--alter', ...broker, '--add-config', rates)
     const replicas = 'leader.replication.throttled.replicas'
-    await this.#configs('--alter', ...ofTopic, '--add-config', `${replicas}=[0:1,1:2]`)
-    assert.match(await this.#configs('--describe', ...ofTopic), /throttled\.replicas=0:1,1:2 /)
-    assert.match(await this.#configs('--describe', ...broker), /throttled\.rate=1000 sensitive/)
+    await Promise.all([
+      this.#configs('--alter', ...broker, '--add-config', rates),
+      this.#configs('--alter', ...ofTopic, '--add-config', `${replicas}=[0:1,1:2]`),
+    ])
     const wrong = ['--alter', ...ofTopic, '--add-config', `${replicas}=x`]
-    const refused = await this.#tools.tryRun('kafka-configs', wrong)
+    const [described, ofBroker, refused] = await Promise.all([
+      this.#configs('--describe', ...ofTopic),
+      this.#configs('--describe', ...broker),
+      this.#tools.tryRun('kafka-configs', wrong),
+    ])
+    assert.match(described, /throttled\.replicas=0:1,1:2 /)
+    assert.match(ofBroker, /throttled\.rate=1000 sensitive/)
     assert.match(refused.stdout + refused.stderr, /must be the literal '\*' or a list of replicas/)
-    const keys = rates.replaceAll('=1000', '')
-    await this.#configs('--alter', ...broker, '--delete-config', keys)
-    await this.#configs('--alter', ...ofTopic, '--delete-config', replicas)
+    await Promise.all([
+      this.#configs('--alter', ...broker, '--delete-config', rates.replaceAll('=1000', '')),
+      this.#configs('--alter', ...ofTopic, '--delete-config', replicas),
+    ])
     assert.doesNotMatch(await this.#configs('--describe', ...broker), /throttled/)
   }
 
@@ -177,8 +188,9 @@ class Steps {
     const upgrade = ['upgrade', '--feature']
     const same = await this.#tools.tryRun('kafka-features', [...upgrade, `ottla.version=${level}`])
     assert.match(same.stdout, new RegExp(`ottla.version was upgraded to ${level}`))
-    for (const feature of ['ottla.version=99', 'metadata.version=99']) {
-      const refused = await this.#tools.tryRun('kafka-features', [...upgrade, feature])
+    const wrong = ['ottla.version=99', 'metadata.version=99']
+    const ran = wrong.map(each => this.#tools.tryRun('kafka-features', [...upgrade, each]))
+    for (const refused of await Promise.all(ran)) {
       assert.equal(refused.code, 1)
       assert.match(refused.stdout, /Could not upgrade \S+ to 99\. .*Invalid update version 99/)
     }
