@@ -374,6 +374,7 @@ export class LogDirectory {
         logStartOffset: isKnown ? (this.#found.logStarts.get(key) ?? 0) : 0,
         compactedTo: this.#found.compactedTo.get(key) ?? 0,
         isAfterKafka: isOld && this.#found.isAfterKafka,
+        isWrittenAgain: isOld && mayLackPages(this.#found),
         producerIdExpirationMs: this.#host.producerIdExpirationMs,
         markLossy: this.#host.markLossy,
       })
@@ -753,6 +754,11 @@ function isLosslessSoFar({ session, lastRun, lock }: Found, bootId: string | und
   if (lastRun === 'clean') return true
   if (session.lockInode !== lock.inode) return false
   return session.allSync || (bootId !== undefined && session.bootId === bootId)
+}
+
+/** A sync may have failed, and a power loss may not take what it was to bring to the disk. */
+function mayLackPages({ session, lastRun }: Found): boolean {
+  return lastRun === 'killed' && session !== undefined && (session.allSync || session.lossy)
 }
 
 /** Kafka's form of an id: 16 bytes, base64url, never beginning with a dash. */

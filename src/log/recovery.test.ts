@@ -210,6 +210,33 @@ test('indexes of a full segment that a power loss took are made again', async ()
   }
 })
 
+test('what a failed sync left unwritten is written by the next start, and outlives a power loss', async () => {
+  for (const isMarked of [false, true]) {
+    await simulated().run(async world => {
+      const sync = { flushMessages: 1 }
+      const log = await openLog(await openDirectory(world.io()), sync)
+      log.append(batchOf(['first']), 0)
+      await written(log)
+      const long = 'long'.repeat(400)
+      world.disk().fault = (operation, path) =>
+        operation === 'sync' && path.endsWith('.log') ? 'EIO' : undefined
+      log.append(batchOf([long]), 0)
+      await assert.rejects(written(log))
+      world.disk().fault = undefined
+      if (isMarked) await world.sleep(100)
+      world.kill()
+      const directory = await openDirectory(world.start())
+      assert.equal(directory.lossless, !isMarked)
+      const again = await openLog(directory, sync)
+      again.append(batchOf(['last']), 0)
+      await written(again)
+      world.powerLoss()
+      const third = await openLog(await openDirectory(world.start()), sync)
+      assert.deepEqual(await valuesFrom(third, 0), ['first', long, 'last'])
+    })
+  }
+})
+
 test('a log that was cut back to where it was closed once is closed with whole indexes', async () => {
   await simulated().run(async world => {
     const changes = { indexIntervalBytes: 100 }

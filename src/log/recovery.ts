@@ -60,6 +60,8 @@ export interface RecoveryOptions {
   /** Kafka wrote it last: its cleaner leaves gaps between segments, and may not have noted to where. */
   readonly isAfterKafka?: boolean
   readonly producerIdExpirationMs: number
+  /** What is above the recovery point is written once more: a sync of it may have failed. */
+  readonly isWrittenAgain?: boolean
   /** For `ottla log verify --repair`: all segments are read, and a copy of all that is cut is kept. */
   readonly isRepair?: boolean
   /** Called, and awaited, before damage is cut or renamed. */
@@ -107,6 +109,8 @@ class Recovery {
   #compactedTo: number
   #hasDamagedTail = false
   #mayBeDamaged = false
+  /** Where in the segment under the scan the first batch lies that is not below the recovery point. */
+  #unsyncedFrom = Number.POSITIVE_INFINITY
   #outcome: RecoveredLog['outcome'] = 'whole'
 
   constructor(shared: SharedStorage, options: RecoveryOptions) {
@@ -290,7 +294,9 @@ class Recovery {
       const segment = this.#segments[index]!
       if (segment.baseOffset > expected.offset && !(await this.#skipTo(index, expected))) break
       if (index > start) await this.#saveSnapshot(segment.baseOffset)
+      this.#unsyncedFrom = Number.POSITIVE_INFINITY
       await this.#scan(segment, index, expected)
+      if (this.#options.isWrittenAgain) await this.#writeAgain(segment, this.#unsyncedFrom)
       await this.#shared.files.with(segment.logPath, file => file.sync())
       if (index < this.#segments.length - 1) {
         await segment.seal()
@@ -304,6 +310,20 @@ class Recovery {
     await last.writeIndexes()
     await this.#shared.io.disk.syncDirectory(this.#options.folder)
     return expected.offset
+  }
+
+  /** After a failed sync the kernel may hold for clean what it never wrote: no later sync writes it. */
+  async #writeAgain({ logPath, size }: Segment, from: number): Promise<void> {
+    if (from >= size) return
+    const window = new Uint8Array(Math.min(size - from, scanWindowBytes))
+    await this.#shared.files.with(logPath, async file => {
+      for (let position = from; position < size; ) {
+        const count = await file.read(window.subarray(0, size - position), position)
+        if (count === 0) return
+        await file.write([window.subarray(0, count)], position)
+        position += count
+      }
+    })
   }
 
   /**
@@ -365,6 +385,9 @@ class Recovery {
           windowBytes: scanWindowBytes,
           onBatch: batch => {
             const { header } = batch
+            if (header.lastOffset >= (this.#options.recoveryPoint ?? 0)) {
+              this.#unsyncedFrom = Math.min(this.#unsyncedFrom, batch.position)
+            }
             segment.addScanned(batch, this.#options.indexIntervalBytes)
             const ended = this.#producers.abortedBy(header)
             if (ended !== undefined) aborted.push(ended)

@@ -364,6 +364,22 @@ test('when the last directory fails the broker is told that it cannot go on', ()
     assert.equal(broker.node.fatal.length, 1)
   }))
 
+test('a broker ends because of its last disk only when that is noted there, if it can be', () =>
+  simulated().run(async world => {
+    const broker = await startBroker(world)
+    await broker.create('t')
+    const disk = world.disk('1')
+    disk.syncMs = { min: 200, max: 200 }
+    disk.fault = (_, path) => (path.endsWith('.log') ? 'EIO' : undefined)
+    await assert.rejects(produce(broker.replicas.leader('t', 0), 'a'), {
+      error: 'KAFKA_STORAGE_ERROR',
+    })
+    while (broker.node.fatal.length === 0) await world.sleep(1)
+    world.kill('1')
+    disk.fault = undefined
+    assert.equal((await LogDirectory.open(world.start('1'), '/data')).isMarkedLossy, true)
+  }))
+
 test('what is asked of offsets and records follows the rules of each request', () =>
   onBroker(async ({ create, replicas }) => {
     await create('t')

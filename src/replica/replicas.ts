@@ -740,7 +740,10 @@ export class Replicas {
     const left = Promise.all(online.map(other => other.markLossy())).then(() =>
       this.#removeSelf(lost),
     )
-    void within(clock, left, clock.monotonicMs() + removalPatienceMs)
+    // Perhaps it can still be written on the disk that failed: the next start is to know.
+    const marked = directory.markLossy().catch(() => {})
+    const known = Promise.all([left, marked])
+    void within(clock, known, clock.monotonicMs() + removalPatienceMs)
       .catch(cause => this.#io.report.error({ error: cause }, 'could not leave all partitions'))
       .finally(() => isLast && this.#options.onLastOffline(error))
   }

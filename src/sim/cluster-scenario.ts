@@ -88,7 +88,7 @@ function drawSetting(chance: Prng): Setting {
     brokers: 3 + Math.max(0, chance.below(6) - 3),
     replicationFactor,
     minIsr: Math.min(replicationFactor, [1, 2, 2][chance.below(3)]!),
-    flush: (['os', 'interval', 'sync'] as const)[chance.below(3)]!,
+    flush: (['os', 'interval', 'sync', 'sync'] as const)[chance.below(4)]!,
     sessionTimeoutMs: Math.round(chance.between(2_000, 3_000)),
     lagTimeMs: Math.round(chance.between(500, 3_000)),
     rollMs: [604_800_000, 1_000][chance.below(2)]!,
