@@ -80,7 +80,7 @@ class Machine {
       peers: new Peers(io, { clientId: 'broker-1', addressOf: () => undefined }),
       fetcher: () => fetcherConfig,
       lagTimeMs: () => 30_000,
-    throttle: () => throttleConfig,
+      throttle: () => throttleConfig,
       onLastOffline: error => void node.fatal.push(error),
     })
     await node.start(replicas)
