@@ -2,7 +2,7 @@
  * The keys of the metadata store and what is in them: replication.md §3.
  *
  * Every value is a JSON object with a `version` and, where a broker has to recognise its own
- * transaction, `by`. A decoded value keeps the fields this release does not know, and they are
+ * transaction, `by` (transact.ts). A decoded value keeps the fields this release does not know, and they are
  * written back with it: an older broker that rewrites a key must not drop what a newer one put there.
  * Broker epochs are store revisions, 64 bits, and so decimal strings in JSON.
  */
@@ -45,9 +45,11 @@ export type ConfigScope = 'topic' | 'broker'
 /** Who wrote a value: the incarnation of a process, and the number of its request. */
 export type By = readonly [incarnation: string, request: number]
 
-/** Fields written by another release, kept on rewrite. */
+/** Around the fields of a value. */
 export interface Stored {
+  /** Of who writes it; never there in a value that was read. */
   readonly by?: By
+  /** Fields written by another release, kept on rewrite. */
   readonly unknown?: Readonly<Record<string, unknown>>
 }
 
@@ -240,13 +242,6 @@ const member: Field<Member> = field(
   ([id, at]: [unknown, unknown]) => [whole.read(id), epoch.read(at)] as const,
   ([id, at]) => [id, String(at)],
 )
-const by: Field<By> = field(
-  json => Array.isArray(json) && json.length === 2,
-  ([incarnation, request]: [unknown, unknown]) =>
-    [text.read(incarnation), whole.read(request)] as const,
-  same,
-)
-
 function byName<T>(element: Field<T>): Field<ReadonlyMap<string, T>> {
   return field(
     json => typeof json === 'object' && json !== null && !Array.isArray(json),
@@ -268,7 +263,10 @@ const finalized = absentAs<FinalizedFeatures>(
 )
 const release = absentAs('', text)
 
-/** A value of its own key: its fields, and around them `version`, `by` and what is unknown. */
+/**
+ * A value of its own key: its fields, and around them `version`, `by` and what is unknown. `by` is not
+ * read back: whoever writes the value again is another, or says so itself.
+ */
 function stored<T extends Stored>(
   fields: {
     readonly [K in keyof Omit<T, keyof Stored>]-?: Field<Omit<T, keyof Stored>[K]>
@@ -284,7 +282,6 @@ function stored<T extends Stored>(
         const unknown = Object.entries(json).filter(([name]) => !known.has(name))
         return {
           ...value,
-          ...(json.by === undefined ? {} : { by: by.read(json.by) }),
           ...(unknown.length === 0 ? {} : { unknown: Object.fromEntries(unknown) }),
         } as unknown as T
       } catch (error) {

@@ -139,6 +139,22 @@ test('without an answer nothing is said until it is certain, and the proposal is
     assert.equal((await bench.stored()).value.partitionEpoch, 2)
   }))
 
+test('a state that another writer made of an unanswered proposal is not taken for the proposal', () =>
+  onBench(async (bench, world) => {
+    bench.store.fates.push('unanswered')
+    bench.changes.propose(bench, await bench.expansion())
+    await world.sleep(20)
+    const joined = await bench.stored()
+    assert.deepEqual(joined.value.isr, [bench.self, bench.other])
+    // As the controller does when the second one is gone: it writes back what it read.
+    await bench.put({ ...joined.value, isr: [bench.self], partitionEpoch: 3 })
+    await world.sleep(500)
+    assert.deepEqual(
+      bench.outcomes.map(({ known }) => known),
+      [await bench.stored()],
+    )
+  }))
+
 test('a proposal on an older state is refused with the state found', () =>
   onBench(async (bench, world) => {
     const proposal = await bench.expansion()
