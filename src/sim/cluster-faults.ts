@@ -234,6 +234,13 @@ function mayLose({ losses, world }: FaultScene, { brokerId }: BrokerMachine): bo
   return losses.take(brokerId, world.metadata.model.revision)
 }
 
+const watchLag: Fault = scene => {
+  const { world, chance } = scene
+  const { host } = one(scene, scene.machines)
+  world.metadata.watchLagOf.set(host, { min: 5, max: chance.between(50, 6_000) })
+  return () => void world.metadata.watchLagOf.delete(host)
+}
+
 const store = {
   outage({ world }) {
     world.metadata.fault = () => 'lost'
@@ -268,22 +275,20 @@ const store = {
     scene.world.metadata.cutOff(host)
     return () => scene.world.metadata.rejoin(host)
   },
-  watchLag(scene) {
-    const { world, chance } = scene
-    const { host } = one(scene, scene.machines)
-    world.metadata.watchLagOf.set(host, { min: 5, max: chance.between(50, 6_000) })
-    return () => void world.metadata.watchLagOf.delete(host)
-  },
+  watchLag,
   brokenWatches(scene, durationMs) {
     within(scene, durationMs, () => scene.world.metadata.breakWatches())
     return undefined
   },
+  /** Behind a watch that lags; if that is broken too, what it missed is gone. */
   compaction(scene, durationMs) {
+    const end = watchLag(scene, durationMs)
     within(scene, durationMs, () => {
       const { model } = scene.world.metadata
       model.compact(model.revision)
+      if (scene.chance.chance(0.5)) scene.world.metadata.breakWatches()
     })
-    return undefined
+    return end
   },
   lateExpiry({ world, chance }) {
     world.metadata.expiryLateMs = { min: 0, max: chance.between(500, 4_000) }

@@ -49,6 +49,8 @@ export class Invariants implements DiskLogListener {
   readonly #topicNames = new Map<string, string>()
   /** By broker id: the registration in the store. */
   readonly #registered = new Map<number, bigint>()
+  /** Broker epochs at which a broker came without a proof that it lost nothing. */
+  readonly #unproven = new Set<bigint>()
   readonly #glimpses = new Map<Partition, Glimpse>()
   readonly #dirty = new Set<PartitionTruth>()
   readonly #shown = new Map<string, string[]>()
@@ -213,7 +215,7 @@ export class Invariants implements DiskLogListener {
     }
   }
 
-  /** 9 LosslessTrue. */
+  /** 9 LosslessTrue; for UncleanExclusion. */
   #onRegistered(brokerId: number, brokerEpoch: bigint, value: Uint8Array): void {
     const { lossless, previousEpoch } = codecs.alive.decode(value)
     this.#registered.set(brokerId, brokerEpoch)
@@ -221,7 +223,10 @@ export class Invariants implements DiskLogListener {
       () =>
         `broker ${brokerId} registers: epoch ${brokerEpoch}, before ${previousEpoch}${lossless ? ', lossless' : ''}`,
     )
-    if (!lossless) return
+    if (!lossless) {
+      this.#unproven.add(brokerEpoch)
+      return
+    }
     for (const truth of this.#truths.values()) {
       const report = truth.report(brokerId)
       if (report === undefined || report.brokerEpoch !== previousEpoch) continue
@@ -259,7 +264,8 @@ export class Invariants implements DiskLogListener {
     const before = truth?.state
     if (truth === undefined) this.#truths.set(name, (truth = new PartitionTruth(name, state)))
     truth.state = state
-    const wrong = truth.wrongState(before)
+    const mayLack = ([, brokerEpoch]: Member) => this.#unproven.has(brokerEpoch)
+    const wrong = truth.wrongState(before) ?? (before && truth.wrongEntry(before, mayLack))
     if (wrong !== undefined) this.#fail(`${wrong} (${name})`)
     this.#dirty.add(truth)
   }
@@ -413,6 +419,16 @@ export class Invariants implements DiskLogListener {
       const wrong = truth.appended(appended.leaderEpoch, writer)
       if (wrong !== undefined) this.#failure ??= `${wrong} (${truth.name})`
       return appended
+    }
+    // A watermark may move, and the leadership end, in one event.
+    const resign = partition.resign.bind(partition)
+    partition.resign = () => {
+      try {
+        if (partition.isLeader) this.#onWatermark(machine, partition, truth, false)
+      } catch (error) {
+        this.#failure ??= (error as Error).message
+      }
+      resign()
     }
     const acknowledged = partition.acknowledged.bind(partition)
     partition.acknowledged = async (appended, acks, deadlineMs) => {

@@ -1,12 +1,14 @@
 /**
  * `npm run sim`: --seed N, --seeds A..B, or --seconds S of fresh seeds. Odd seeds are runs of a cluster,
- * even ones of one broker; `--kind cluster | single` makes all of them such. Exit code 1 when one fails.
+ * even ones of one broker; `--kind cluster | single` makes all of them such. With `--twice` each runs
+ * again and must come to the same. Exit code 1 when one fails.
  */
 import { parseArgs } from 'node:util'
 import { type ClusterOutcome, runClusterSeed } from './cluster-scenario.ts'
 import { type Outcome, runSeed } from './scenario.ts'
 
-const usage = 'npm run sim -- --seed N | --seeds A..B | --seconds S [--kind cluster | single]'
+const usage =
+  'npm run sim -- --seed N | --seeds A..B | --seconds S [--kind cluster | single] [--twice]'
 const shownBreaches = 20
 
 const { values } = parseArgs({
@@ -15,6 +17,7 @@ const { values } = parseArgs({
     seeds: { type: 'string' },
     seconds: { type: 'string' },
     kind: { type: 'string' },
+    twice: { type: 'boolean' },
     help: { type: 'boolean', short: 'h' },
   },
 })
@@ -55,16 +58,13 @@ async function passes(seed: number): Promise<boolean> {
   const isCluster = values.kind === undefined ? seed % 2 === 1 : values.kind === 'cluster'
   const again = `npm run sim -- --seed ${seed} --kind ${isCluster ? 'cluster' : 'single'}`
   try {
-    let breaches: readonly string[]
-    if (isCluster) {
-      const outcome = await runClusterSeed(seed)
-      console.log(clusterLine(outcome))
-      for (const note of outcome.notes) console.error(note)
-      breaches = outcome.breaches
-    } else {
-      const outcome = await runSeed(seed)
-      console.log(line(outcome))
-      breaches = outcome.breaches
+    const outcome = isCluster ? await runClusterSeed(seed) : await runSeed(seed)
+    console.log('setting' in outcome ? clusterLine(outcome) : line(outcome))
+    if ('notes' in outcome) for (const note of outcome.notes) console.error(note)
+    const breaches = [...outcome.breaches]
+    if (values.twice) {
+      const { fingerprint } = isCluster ? await runClusterSeed(seed) : await runSeed(seed)
+      if (fingerprint !== outcome.fingerprint) breaches.push(`the same seed came to ${fingerprint}`)
     }
     for (const breach of breaches.slice(0, shownBreaches)) console.error(`  ${breach}`)
     if (breaches.length > 0) console.error(`  ${breaches.length} breaches. Again: ${again}`)

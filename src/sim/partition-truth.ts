@@ -119,6 +119,21 @@ export class PartitionTruth {
     return [...this.state.isr, ...this.state.elr]
   }
 
+  /**
+   * 9 UncleanExclusion: who may have come back with less is in the ISR again when a leader found it
+   * complete, or when nobody complete was left; and in the ELR only after that.
+   */
+  wrongEntry(before: PartitionState, mayLack: (member: Member) => boolean): string | undefined {
+    const known = [...before.isr, ...before.elr]
+    const isNew = (member: Member) => !known.some(other => sameMember(other, member))
+    const entered = this.candidates.filter(member => mayLack(member) && isNew(member))
+    const isFound = before.leader !== null || known.length === 0
+    const wrong = entered.find(
+      member => !isFound || this.state.elr.some(other => sameMember(other, member)),
+    )
+    return wrong && `UncleanExclusion: ${wrong} may lack records, and is in ISR or ELR`
+  }
+
   /** 7 IsrShape, and 2 EpochsGrow from `before`: what the state in the store breaks. */
   wrongState(before: PartitionState | undefined): string | undefined {
     const { isr, elr, replicas, minIsr, leader, lastKnown, leaderEpoch, partitionEpoch } =

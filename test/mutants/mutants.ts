@@ -126,18 +126,6 @@ export const mutants: readonly Mutant[] = [
     'elr = without(old.isr, isr)',
   ),
   mutant(
-    'a replica that lost records does not begin a new leader epoch',
-    state,
-    '    lossy.length > 0 ||\n',
-    '',
-  ),
-  mutant(
-    'a restarted broker goes on leading in its old epoch',
-    state,
-    '!sameMember(leader, old.leader) ||',
-    'leader?.[0] !== old.leader?.[0] ||',
-  ),
-  mutant(
     'a controller does not compare its last request',
     'cluster/controller.ts',
     "          { key: keys.controllerSeq, target: 'modRevision', equals: term.seq },\n",
@@ -164,7 +152,7 @@ export const mutants: readonly Mutant[] = [
   mutant(
     'the recovery point moves without a sync',
     'log/log-sync.ts',
-    '        await segment.sync()\n',
+    '        if (!(await segment.sync())) return\n',
     '',
   ),
   mutant(
@@ -179,21 +167,6 @@ export const mutants: readonly Mutant[] = [
     '      this.#host.fail(error as Error)\n      throw error\n',
     '      return this.#syncNow()\n',
   ),
-  {
-    name: 'a disk error is no loss for who registers anew',
-    edits: [
-      {
-        file: 'replica/last-run.ts',
-        right: '  if (ofRun.some(({ isMarkedLossy }) => isMarkedLossy)) return []\n',
-        wrong: '',
-      },
-      {
-        file: 'log/log-directory.ts',
-        right: 'if (session === undefined || session.lossy) return false',
-        wrong: 'if (session === undefined) return false',
-      },
-    ],
-  },
   mutant(
     'a broker is lossless after a power loss, whatever was synced',
     'log/log-directory.ts',
@@ -205,12 +178,6 @@ export const mutants: readonly Mutant[] = [
     'replica/replicas.ts',
     'await hosted.log.becomeLeader(state.leaderEpoch)',
     'await hosted.log.settledEnd()',
-  ),
-  mutant(
-    'a cut leaves epochs behind the end',
-    'log/log.ts',
-    '    if (this.epochs.truncateFromEnd(end)) await this.#saveEpochs()\n',
-    '',
   ),
   mutant(
     'a follower takes the watermark of its leader for its own',
