@@ -1053,7 +1053,7 @@ export const brokerKeys: ReadonlyMap<string, ConfigKey> = table(
       ['socket.connection.setup.timeout.max.ms', 'LONG', '30000', any, 'MEDIUM'],
       ['socket.connection.setup.timeout.ms', 'LONG', '10000', any, 'MEDIUM'],
     ],
-    'there is one broker so far',
+    'what brokers ask of each other has deadlines of its own',
   ),
   section(
     'later',
