@@ -356,8 +356,9 @@ export class Invariants implements DiskLogListener {
 
   /** H3: a power loss takes nothing of what a leader counts. To a sector: later writes share the last one. */
   #checkSynced(name: string, counted: readonly Member[], end: number): void {
-    for (const [brokerId] of counted) {
-      const host = `broker${brokerId}`
+    // A start writes once more what is synced already: a process that is gone is not looked at.
+    for (const member of counted.filter(each => this.#isHere(each))) {
+      const host = `broker${member[0]}`
       for (const segment of this.diskLog(host, name)?.segments.values() ?? []) {
         const { path, positions, batches } = segment
         const last = batches.findLastIndex(({ endOffset }) => endOffset <= end)
@@ -370,14 +371,19 @@ export class Invariants implements DiskLogListener {
     }
   }
 
+  /** The process that registered so runs, and is registered. */
+  #isHere([brokerId, brokerEpoch]: Member): boolean {
+    const { isRunning, startedRevision } = this.#machines.get(`broker${brokerId}`)!
+    const isRegistered = this.#registered.get(brokerId) === brokerEpoch
+    return isRunning && isRegistered && startedRevision < brokerEpoch
+  }
+
   /** 4 CandidateComplete, 6 QuorumSuperset. */
   #checkCandidates(truth: PartitionTruth): void {
     this.checks++
     for (const [brokerId, brokerEpoch] of truth.candidates) {
+      if (!this.#isHere([brokerId, brokerEpoch])) continue
       const host = `broker${brokerId}`
-      const machine = this.#machines.get(host)!
-      const isHere = machine.isRunning && machine.startedRevision < brokerEpoch
-      if (!isHere || this.#registered.get(brokerId) !== brokerEpoch) continue
       const wrong = truth.missing(this.diskLog(host, truth.name), truth.highWatermark)
       if (wrong === undefined) continue
       const isLeader = truth.state.leader?.[0] === brokerId
