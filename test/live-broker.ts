@@ -5,10 +5,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { freePort, isTaken } from '../src/cli/cluster-etcd.ts'
 
 const root = join(import.meta.dirname, '..')
 const startDeadlineMs = 30_000
@@ -55,7 +55,7 @@ export class LiveBroker {
   async restart(): Promise<number> {
     const startedAt = performance.now()
     this.#spawn()
-    while (!(await accepts(this.port))) {
+    while (!(await isTaken(this.port))) {
       if (this.died !== undefined) throw new Error(`${this.died}\n${this.logTail()}`)
       if (performance.now() - startedAt > startDeadlineMs) {
         throw new Error(`the broker does not accept on ${this.bootstrap}\n${this.logTail()}`)
@@ -167,27 +167,4 @@ export class LiveBroker {
   readonly #killNow = (): void => {
     this.#child?.kill('SIGKILL')
   }
-}
-
-/** A port of 127.0.0.1 that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('no TCP port')
-  return address.port
-}
-
-/** Whether somebody listens on that port of 127.0.0.1. */
-export function accepts(port: number): Promise<boolean> {
-  return new Promise(resolve => {
-    const socket = connect(port, '127.0.0.1')
-    socket.once('connect', () => {
-      socket.destroy()
-      resolve(true)
-    })
-    socket.once('error', () => resolve(false))
-  })
 }

@@ -8,7 +8,7 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { freePort } from './live-broker.ts'
+import { freePort } from '../src/cli/cluster-etcd.ts'
 
 const startDeadlineMs = 30_000
 

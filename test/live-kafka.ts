@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { accepts, freePort } from './live-broker.ts'
+import { freePort, isTaken } from '../src/cli/cluster-etcd.ts'
 
 const startDeadlineMs = 600_000
 
@@ -29,14 +29,14 @@ export class LiveKafka {
   /** `kill -9`; resolves when the process is gone. */
   async kill(): Promise<void> {
     process.kill(this.#pid, 'SIGKILL')
-    while (isRunning(this.#pid) || (await accepts(Number(this.#port)))) await delay(5)
+    while (isRunning(this.#pid) || (await isTaken(Number(this.#port)))) await delay(5)
   }
 
   /** Starts it again on its data; answers the milliseconds until it accepts connections. */
   async restart(): Promise<number> {
     const startedAt = performance.now()
     this.#pid = pidOf(start([this.#port, '--keep', '--no-wait']))
-    while (!(await accepts(Number(this.#port)))) {
+    while (!(await isTaken(Number(this.#port)))) {
       const isLate = performance.now() - startedAt > startDeadlineMs
       if (isLate || !isRunning(this.#pid)) throw new Error('Apache Kafka does not start again')
       await delay(5)

@@ -10,10 +10,10 @@ import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { freePort } from '../../src/cli/cluster-etcd.ts'
 import { Loopback } from '../../test/cluster/loopback.ts'
 import { ServerProcess } from '../../test/cluster/server-process.ts'
 import { createTopics } from '../../test/cluster/topics.ts'
-import { freePort } from '../../test/live-broker.ts'
 import { LiveEtcd } from '../../test/live-etcd.ts'
 
 const bench = process.env['BENCH'] ?? join(import.meta.dirname, '../../../shared/bench')

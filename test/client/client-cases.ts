@@ -1,5 +1,6 @@
 /** What all of a client have in common: connections, what is known of the cluster, deadlines, ends, errors. */
 import assert from 'node:assert/strict'
+import { freePort } from '../../src/cli/cluster-etcd.ts'
 import { createTopics, deleteTopics } from '../../src/client/topics.ts'
 import { Client, type ClientOptions, type ErrorName, Producer } from '../../src/index.ts'
 import { errors } from '../../src/protocol/errors.ts'
@@ -13,7 +14,6 @@ import { listOffsetsResponse } from '../../src/protocol/messages/list-offsets.ts
 import { metadataRequest, metadataResponse } from '../../src/protocol/messages/metadata.ts'
 import { produceRequest, produceResponse } from '../../src/protocol/messages/produce.ts'
 import type { Incoming } from '../../src/protocol/schema.ts'
-import { freePort } from '../live-broker.ts'
 import { type Case, errorOf, type Scene, take, until } from './suite.ts'
 import { answers, Watched } from './watched-io.ts'
 

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { freePort } from '../live-broker.ts'
+import { freePort } from '../../src/cli/cluster-etcd.ts'
 import { BrokerDisk } from './disk.ts'
 import { ServerProcess } from './server-process.ts'
 import {

@@ -1,6 +1,6 @@
 /** Brokers of Ottla, and three members of etcd. */
 import { join } from 'node:path'
-import { freePort } from '../live-broker.ts'
+import { freePort } from '../../src/cli/cluster-etcd.ts'
 import { LiveEtcd } from '../live-etcd.ts'
 import { BrokerDisk } from './disk.ts'
 import { ServerProcess } from './server-process.ts'

@@ -5,7 +5,7 @@ import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'nod
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { accepts, freePort } from '../live-broker.ts'
+import { freePort, isTaken } from '../../src/cli/cluster-etcd.ts'
 
 const run = promisify(execFile)
 const startDeadlineMs = 60_000
@@ -90,7 +90,7 @@ export class Kafka {
     this.#child = child
     process.once('exit', () => child.kill('SIGKILL'))
     const giveUpAtMs = performance.now() + startDeadlineMs
-    while (!(await accepts(port))) {
+    while (!(await isTaken(port))) {
       if (child.exitCode !== null || performance.now() > giveUpAtMs) {
         throw new Error(`Kafka does not start:\n${readFileSync(logFile, 'utf8')}`)
       }
