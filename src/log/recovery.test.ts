@@ -210,6 +210,24 @@ test('indexes of a full segment that a power loss took are made again', async ()
   }
 })
 
+test('after the records of a new segment its name is synced, before anything counts', async () => {
+  await simulated().run(async world => {
+    const changes = { flushMessages: 1, segmentBytes: 200 }
+    const log = await openLog(await openDirectory(world.io()), changes)
+    const calls: string[] = []
+    world.disk().fault = (operation, path) => {
+      calls.push(`${operation} ${path}`)
+      return undefined
+    }
+    for (const value of ['one', 'two', 'three', 'four']) {
+      log.append(batchOf([value]), 0)
+      await written(log)
+    }
+    const isSyncOfNew = (call: string) => /^sync .*\d*[1-9]\.log$/.test(call)
+    assert.equal(calls[calls.findIndex(isSyncOfNew) + 1], `syncDirectory ${folder}`)
+  })
+})
+
 test('what a failed sync left unwritten is written by the next start, and outlives a power loss', async () => {
   for (const isMarked of [false, true]) {
     await simulated().run(async world => {

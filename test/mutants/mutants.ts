@@ -156,12 +156,6 @@ export const mutants: readonly Mutant[] = [
     '',
   ),
   mutant(
-    'a new segment is synced, its folder is not',
-    'log/log-sync.ts',
-    '        if (segment.needsFolderSync) await this.#host.io.disk.syncDirectory(this.#log.folder)\n',
-    '',
-  ),
-  mutant(
     'a sync that failed is tried again',
     'log/log-sync.ts',
     '      this.#host.fail(error as Error)\n      throw error\n',
