@@ -75,7 +75,7 @@ function log(host: string, ...batches: StoredBatch[]): DiskLog {
 }
 
 test('what was committed must be in the log of every later leader, at its place', () => {
-  const truth = new PartitionTruth('words-0', state)
+  const truth = new PartitionTruth('words-0', 'id', state)
   assert.equal(truth.raise(2, log('a', stored(0, 1), stored(1, 1))), undefined)
   assert.equal(truth.raise(2, log('b', stored(0, 1), stored(1, 1))), undefined)
   assert.match(
@@ -87,7 +87,7 @@ test('what was committed must be in the log of every later leader, at its place'
 })
 
 test('an epoch has one writer, and one content at each offset; epochs of a log rise', () => {
-  const truth = new PartitionTruth('words-0', state)
+  const truth = new PartitionTruth('words-0', 'id', state)
   assert.equal(truth.appended(3, 'a#1'), undefined)
   assert.equal(truth.appended(3, 'a#1'), undefined)
   assert.match(truth.appended(3, 'a#2')!, /EpochUnique/)
@@ -97,7 +97,7 @@ test('an epoch has one writer, and one content at each offset; epochs of a log r
 })
 
 test('a state in the store has the shape that elections need', () => {
-  const wrong = (changes: object) => new PartitionTruth('words-0', { ...state, ...changes })
+  const wrong = (changes: object) => new PartitionTruth('words-0', 'id', { ...state, ...changes })
   assert.equal(wrong({}).wrongState(undefined), undefined)
   assert.match(wrong({ elr: [] }).wrongState(undefined)!, /nobody is left/)
   assert.match(wrong({ isr: [[1, 5n]] }).wrongState(undefined)!, /in the ISR and in the ELR/)

@@ -210,7 +210,9 @@ export class Invariants implements DiskLogListener {
         break
       case 'partition': {
         const topic = this.#topicNames.get(meaning.topicId)
-        if (topic !== undefined) this.#onState(`${topic}-${meaning.index}`, value)
+        if (topic !== undefined) {
+          this.#onState(`${topic}-${meaning.index}`, meaning.topicId, value)
+        }
       }
     }
   }
@@ -253,7 +255,7 @@ export class Invariants implements DiskLogListener {
     }
   }
 
-  #onState(name: string, value: Uint8Array): void {
+  #onState(name: string, topicId: string, value: Uint8Array): void {
     const state = codecs.partition.decode(value)
     const { leader, leaderEpoch, isr, elr, lastKnown } = state
     this.note(
@@ -262,7 +264,8 @@ export class Invariants implements DiskLogListener {
     )
     let truth = this.#truths.get(name)
     const before = truth?.state
-    if (truth === undefined) this.#truths.set(name, (truth = new PartitionTruth(name, state)))
+    if (truth === undefined)
+      this.#truths.set(name, (truth = new PartitionTruth(name, topicId, state)))
     truth.state = state
     const mayLack = ([, brokerEpoch]: Member) => this.#unproven.has(brokerEpoch)
     const wrong = truth.wrongState(before) ?? (before && truth.wrongEntry(before, mayLack))
@@ -277,7 +280,7 @@ export class Invariants implements DiskLogListener {
     if (machine === undefined || parts === undefined) return
     for (const partition of parts.replicas.all()) {
       const truth = this.#truths.get(`${partition.topic}-${partition.index}`)
-      if (truth !== undefined) this.#lookAt(machine, partition, truth)
+      if (truth?.topicId === partition.topicId) this.#lookAt(machine, partition, truth)
     }
   }
 
@@ -391,7 +394,8 @@ export class Invariants implements DiskLogListener {
     }
     for (const { parts } of this.#machines.values()) {
       const [topic, index] = splitName(truth.name)
-      const leadership = parts?.replicas.get(topic, index)?.leadership
+      const partition = parts?.replicas.get(topic, index)
+      const leadership = partition?.topicId === truth.topicId ? partition.leadership : undefined
       if (leadership?.leaderEpoch !== truth.state.leaderEpoch) continue
       if (!leadership.hasEnoughReplicas) continue
       const counted = leadership.maximalIsr()

@@ -20,6 +20,8 @@ interface Report {
 /** One partition. */
 export class PartitionTruth {
   readonly name: string
+  /** A topic that is made again has another. */
+  readonly topicId: string
   /** In the store. */
   state: PartitionState
   /** The highest watermark that any leader ever had. */
@@ -35,8 +37,9 @@ export class PartitionTruth {
   /** By broker id: its last report that the watermark counted. */
   readonly #reports = new Map<number, Report>()
 
-  constructor(name: string, state: PartitionState) {
+  constructor(name: string, topicId: string, state: PartitionState) {
     this.name = name
+    this.topicId = topicId
     this.state = state
   }
 
