@@ -156,6 +156,8 @@ export class Invariants implements DiskLogListener {
     const truth = this.#truths.get(log.name)
     if (truth === undefined) return
     truth.cut(log, offset)
+    const logs = [...this.#disks.values()].flatMap(disk => disk.get(log.name) ?? [])
+    truth.forget(offset, logs)
     this.#dirty.add(truth)
     const machine = this.#machines.get(log.host)!
     const report = truth.report(machine.brokerId)

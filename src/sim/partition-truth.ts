@@ -63,6 +63,14 @@ export class PartitionTruth {
     return `LogMatching: ${shown(batch)} is ${shown(known)} elsewhere`
   }
 
+  /** What is in none of these logs from `offset` on was never told to anybody: a full disk took it back. */
+  forget(offset: number, logs: readonly DiskLog[]): void {
+    for (const [key, batch] of this.#written) {
+      const isThere = () => logs.some(log => log.batches.some(each => sameBatch(each, batch)))
+      if (batch.baseOffset >= offset && !isThere()) this.#written.delete(key)
+    }
+  }
+
   /** Part of the log of a host is gone from `offset` on. */
   cut(log: DiskLog, offset: number): void {
     const known = this.#verified.get(log.host) ?? 0
