@@ -7,7 +7,7 @@ import { runSeed } from '../src/sim/scenario.ts'
 const regressions = [205446784]
 
 /** Of clusters: the same, and a few with every kind of fault. */
-const clusterRegressions = [2, 4, 32, 188, 1059, 1150]
+const clusterRegressions = [2, 4, 32, 188, 1059, 1150, 40617]
 
 for (const seed of regressions) {
   test(`seed ${seed} keeps every promise`, async () => {

@@ -124,6 +124,8 @@ export class Replicas {
   /** What all leaderships here are held as. */
   #member: Member | undefined
   #isAnnouncing = false
+  /** More may be lost than what is being announced. */
+  #isToAnnounce = false
   #isClosed = false
 
   constructor(
@@ -689,7 +691,11 @@ export class Replicas {
 
   /** Tells where logs end whose partitions nobody complete is left of; changes meanwhile are told too. */
   #announceSoon(): void {
-    if (this.#isAnnouncing || this.#isClosed) return
+    if (this.#isAnnouncing || this.#isClosed) {
+      this.#isToAnnounce = true
+      return
+    }
+    this.#isToAnnounce = false
     const { registration, brokerId } = this.#membership
     if (registration === undefined) return
     const ends = [...this.#lostEnds()]
@@ -702,7 +708,7 @@ export class Replicas {
       })
       .finally(() => {
         this.#isAnnouncing = false
-        if ([...this.#lostEnds()].length > ends.length) this.#announceSoon()
+        if (this.#isToAnnounce) this.#announceSoon()
       })
   }
 
