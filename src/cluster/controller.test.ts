@@ -337,3 +337,25 @@ test('replicas are spread over racks', () =>
     }
     for (const node of nodes) node.abandon()
   }))
+
+test('a broker whose late attempt got the role, after another had it for a moment, takes it up', () =>
+  simulated().run(async world => {
+    const first = await new ClusterNode(world, { brokerId: 1 }).start()
+    const second = await new ClusterNode(world, { brokerId: 2 }).start()
+    const third = await new ClusterNode(world, { brokerId: 3 }).start()
+    const late = new Set(['2'])
+    world.metadata.lateMs = { min: 300, max: 300 }
+    world.metadata.fault = (kind, host) =>
+      kind === 'txn' && first.membership.registration === undefined && late.delete(host)
+        ? 'late'
+        : undefined
+    await first.stop()
+    while (third.image.controllerId !== 3) await world.sleep(1)
+    await world.sleep(100) // The second one is told that it came too late.
+    await third.stop()
+    await world.sleep(2000)
+    assert.equal(second.image.controllerId, 2)
+    assert.equal(late.size, 0)
+    assert.deepEqual(errorsOf(await create(second, topic('t'))), [undefined])
+    await second.stop()
+  }))

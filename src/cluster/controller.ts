@@ -50,7 +50,7 @@ import { ourFeatures, type SupportedFeatures } from './features.ts'
 import type { Image, ImageChange } from './image.ts'
 import type { ImageFeed } from './image-feed.ts'
 import { codecs, keys } from './keys.ts'
-import type { Membership } from './membership.ts'
+import type { Membership, Registration } from './membership.ts'
 import { randomId } from './random-id.ts'
 import { movesInStep, reassign } from './reassignments.ts'
 import { type LossyElection, repairs } from './repairs.ts'
@@ -440,9 +440,13 @@ export class Controller {
   }
 
   #seekRole(): void {
-    const isVacant = this.#image.controller === undefined && this.#term === undefined
-    if (!isVacant || this.#isTaking || this.#isClosed) return
-    if (this.#membership.registration === undefined) return
+    const { registration } = this.#membership
+    if (this.#term !== undefined || this.#isTaking || this.#isClosed) return
+    if (registration === undefined) return
+    if (this.#image.controller !== undefined) {
+      this.#takeUp(registration)
+      return
+    }
     this.#isTaking = true
     void this.#takeRole()
       .catch(error => {
@@ -482,8 +486,24 @@ export class Controller {
     )
     if (!outcome.applied) return
     await this.#feed.reached(outcome.revision)
-    if (this.#isClosed || this.#image.controller?.createRevision !== outcome.revision) return
-    this.#term = { epoch: outcome.revision, seq: outcome.revision, request: 0 }
+    if (this.#image.controller?.createRevision === outcome.revision) this.#begin(outcome.revision)
+  }
+
+  /**
+   * A copy of our attempt came late, when another broker had come and gone: the role is ours, and
+   * nobody else can take it.
+   */
+  #takeUp({ brokerEpoch }: Registration): void {
+    const { controller, controllerSeq } = this.#image
+    const { value, createRevision } = controller!
+    const isOurs = value.brokerId === this.#membership.brokerId && value.brokerEpoch === brokerEpoch
+    // Written together: nothing was done with it yet.
+    if (isOurs && controllerSeq?.modRevision === createRevision) this.#begin(createRevision)
+  }
+
+  #begin(revision: bigint): void {
+    if (this.#isClosed) return
+    this.#term = { epoch: revision, seq: revision, request: 0 }
     void this.#enqueue(() => this.#dropUnnamed()).catch(error => this.#refused(error))
     this.#repairSoon('all')
     this.#active.resolve()
