@@ -6,6 +6,7 @@ import { keys } from '../cluster/keys.ts'
 import { ConfigError } from '../config/key.ts'
 import type { MetadataStoreConfig } from '../config/metadata-store.ts'
 import { type Io, type MetadataStore, StoreAccessError, StoreUnavailableError } from '../io/io.ts'
+import { pause } from '../io/pause.ts'
 
 /** So long a start waits for etcd. */
 const patienceMs = 60_000
@@ -74,7 +75,7 @@ async function answering(io: Io, store: MetadataStore, waitMs: number): Promise<
         toldMs = nowMs
         io.report.warn({ error: message }, 'waiting for the metadata store')
       }
-      await new Promise<void>(resolve => io.clock.timer(retryMs, resolve))
+      await pause(io.clock, retryMs)
     }
   }
 }

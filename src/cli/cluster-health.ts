@@ -1,6 +1,7 @@
 /** What a cluster's metadata says of its health: pure, for `cluster status`. */
+import type { PartitionMove } from '../client/admin/options.ts'
 import type { ClusterMetadata } from '../client/cluster.ts'
-import type { PartitionMove } from '../client/moves.ts'
+import { addressText } from './doctor-words.ts'
 
 /** One broker: that is there, or that replicas are assigned to. */
 export interface BrokerHealth {
@@ -70,7 +71,7 @@ export function clusterHealth(
         const there = brokers.find(({ nodeId }) => nodeId === id)
         return {
           id,
-          address: there === undefined ? null : addressText(there.host, there.port),
+          address: there === undefined ? null : addressText(there),
           rack: there?.rack ?? null,
           isController: id === controllerId,
           leaders: count(({ leader }) => leader === id),
@@ -87,8 +88,4 @@ export function clusterHealth(
     ),
     moves,
   }
-}
-
-function addressText(host: string, port: number): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }

@@ -4,14 +4,9 @@ import {
   listPartitionReassignmentsRequest,
   listPartitionReassignmentsResponse,
 } from '../protocol/messages/list-partition-reassignments.ts'
-import type { Caller, TopicPartition } from './cluster.ts'
-
-/** One move: it ends when who is added has all records, and who is removed has left. */
-export interface PartitionMove extends TopicPartition {
-  readonly replicas: readonly number[]
-  readonly adding: readonly number[]
-  readonly removing: readonly number[]
-}
+import type { Incoming } from '../protocol/schema.ts'
+import type { PartitionMove } from './admin/options.ts'
+import type { Caller } from './cluster.ts'
 
 /** All moves under way (KIP-455); undefined where the brokers do not tell. */
 export async function movesUnderWay(cluster: Caller): Promise<PartitionMove[] | undefined> {
@@ -22,17 +17,24 @@ export async function movesUnderWay(cluster: Caller): Promise<PartitionMove[] | 
       { topics: null },
       ({ errorCode }) => errorCode,
     )
-    return topics.flatMap(({ name, partitions }) =>
-      partitions.map(each => ({
-        topic: name,
-        partition: each.partitionIndex,
-        replicas: each.replicas,
-        adding: each.addingReplicas,
-        removing: each.removingReplicas,
-      })),
-    )
+    return movesOf(topics)
   } catch (error) {
     if (error instanceof KafkaError && error.error === 'UNSUPPORTED_VERSION') return undefined
     throw error
   }
+}
+
+/** What an answer says of moves, in its order. */
+export function movesOf(
+  topics: Incoming<typeof listPartitionReassignmentsResponse>['topics'],
+): PartitionMove[] {
+  return topics.flatMap(({ name, partitions }) =>
+    partitions.map(({ partitionIndex, replicas, addingReplicas, removingReplicas }) => ({
+      topic: name,
+      partition: partitionIndex,
+      replicas,
+      adding: addingReplicas,
+      removing: removingReplicas,
+    })),
+  )
 }

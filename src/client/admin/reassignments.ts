@@ -18,6 +18,7 @@ import {
   updateFeaturesResponse,
 } from '../../protocol/messages/update-features.ts'
 import type { TopicPartition } from '../consumer/options.ts'
+import { movesOf } from '../moves.ts'
 import type { AdminCall } from './call.ts'
 import type { ElectionKind, NewReplicas, PartitionMove } from './options.ts'
 import { asOutcomes, type Outcome, outcome, refusal, unanswered } from './outcome.ts'
@@ -74,19 +75,9 @@ export async function listPartitionReassignments(
   )
   const error = refusal(answer.errorCode, 'the list of moves', answer.errorMessage)
   if (error !== undefined) throw error
-  return answer.topics
-    .flatMap(({ name, partitions }) =>
-      partitions.map(({ partitionIndex, replicas, addingReplicas, removingReplicas }) => ({
-        topic: name,
-        partition: partitionIndex,
-        replicas,
-        adding: addingReplicas,
-        removing: removingReplicas,
-      })),
-    )
-    .toSorted((a, b) =>
-      a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1,
-    )
+  return movesOf(answer.topics).toSorted((a, b) =>
+    a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1,
+  )
 }
 
 export async function electLeaders(
