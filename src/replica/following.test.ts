@@ -471,15 +471,21 @@ function askedFor(request: ScriptedRequest): number[] {
   return partitions.map(({ partition }) => partition).sort()
 }
 
+/** The first Fetch for two partitions. */
+async function askedForBoth(stage: Stage): Promise<ScriptedRequest> {
+  let request = await stage.next()
+  while (askedFor(request).length < 2) {
+    stage.answer(request, {})
+    request = await stage.next()
+  }
+  return request
+}
+
 test('a slow disk holds its own partition: others are asked for, and missed for a short time only', () =>
   staged(async stage => {
     stage.follow(3)
     stage.followOther(3)
-    let request = await stage.next()
-    while (askedFor(request).length < 2) {
-      stage.answer(request, {})
-      request = await stage.next()
-    }
+    const request = await askedForBoth(stage)
     const records = batch(0, 3, 'x'.repeat(1_000_000))
     stage.world.disk('follower').callMs = { min: 200, max: 200 }
     stage.answer(request, { records })
@@ -497,11 +503,7 @@ test('while half of what it may hold is being written, it asks for nothing', () 
     stage.config = { ...fetcherConfig, responseMaxBytes: 1_500_000 }
     stage.follow(3)
     stage.followOther(3)
-    let request = await stage.next()
-    while (askedFor(request).length < 2) {
-      stage.answer(request, {})
-      request = await stage.next()
-    }
+    const request = await askedForBoth(stage)
     const before = stage.seen.length
     stage.world.disk('follower').callMs = { min: 200, max: 200 }
     stage.answer(request, { records: batch(0, 3, 'x'.repeat(1_000_000)) })
@@ -514,11 +516,7 @@ test('those to whom one leader gave records are asked for behind the others', ()
   staged(async stage => {
     stage.follow(3)
     stage.followOther(3)
-    let request = await stage.next()
-    while (askedFor(request).length < 2) {
-      stage.answer(request, {})
-      request = await stage.next()
-    }
+    const request = await askedForBoth(stage)
     stage.answer(request, { records: batch(0, 3, 'a') })
     const [topic] = fetchBody(await stage.next()).topics
     assert.deepEqual(
@@ -532,11 +530,7 @@ test('a throttled replica that lacks something is not asked for while too much c
     stage.follow(3)
     stage.followOther(3)
     const records = batch(0, 3, 'a')
-    let request = await stage.next()
-    while (askedFor(request).length < 2) {
-      stage.answer(request, {})
-      request = await stage.next()
-    }
+    const request = await askedForBoth(stage)
     stage.throttle.exceeded = true
     stage.answer(request, { records, highWatermark: 9 })
     for (let round = 0; round < 5; round++) {
