@@ -47,6 +47,8 @@ type Undo = () => Promise<void> | void
 
 /** How long requests that were accepted may take after `close` was called. */
 const stopPatienceMs = 30_000
+/** The same while the metadata store is out of reach. */
+const awayPatienceMs = 2000
 
 /** How long the topics of a start may take. */
 const creationPatienceMs = 30_000
@@ -352,10 +354,12 @@ async function stopServing(
   groups: GroupCoordinator,
 ): Promise<void> {
   const isAlone = [...image.brokers()].every(({ brokerId }) => brokerId === membership.brokerId)
-  if (!isAlone) await membership.stopLeading()
+  const canDecide = isAlone || (await membership.stopLeading())
   // Who is parked in a rebalance would be waited for; what is decided is still answered.
   groups.stop()
-  await server.stop(io.clock.monotonicMs() + stopPatienceMs)
+  // Without the store much of what is accepted cannot be finished.
+  const patienceMs = canDecide ? stopPatienceMs : awayPatienceMs
+  await server.stop(io.clock.monotonicMs() + patienceMs)
 }
 
 /** The last step first; all are tried, the first error is thrown. */

@@ -141,3 +141,28 @@ test('a broker that stops waits for one that has to catch up before it can take 
     await brokers[1]!.close()
     await brokers[2]!.close()
   }))
+
+test('a stop while the store is out of reach takes a few seconds, says why, and is clean', () =>
+  simulated().run(async world => {
+    const { brokers, cluster } = await cluster3(world)
+    await produceSome(world)
+    world.metadata.cutOff(hostOf(2))
+    await world.sleep(1000)
+    const startMs = world.nowMs
+    await brokers[1]!.close()
+    const tookMs = world.nowMs - startMs
+    assert.ok(tookMs < 8000, `${tookMs} ms`)
+    const told = world.reported.filter(({ message }) => /before others have taken/.test(message))
+    assert.equal(told.length, 1)
+    assert.match(JSON.stringify(told[0]!.fields), /the metadata store is out of reach/)
+    const isClean = await world.io(hostOf(2)).disk.stat('/data/.kafka_cleanshutdown')
+    assert.notEqual(isClean, undefined)
+    await cluster.close()
+    for (const broker of [brokers[2]!, brokers[0]!]) await broker.close()
+  }))
+
+async function produceSome(world: World): Promise<void> {
+  const producer = new Producer({ bootstrap, io: world.io('producer') })
+  for (let n = 0; n < 20; n++) await producer.send({ topic, value: `${n}`, partition: n % 6 })
+  await producer.close()
+}

@@ -12,6 +12,7 @@
 import { softwareVersion } from '../base/version.ts'
 import type { Clock, Io, Lease, MetadataStore } from '../io/io.ts'
 import { StoreRequestError, StoreUnavailableError } from '../io/io.ts'
+import { pause } from '../io/pause.ts'
 import { KafkaError } from '../protocol/errors.ts'
 import { within } from './deadline.ts'
 import { founded, ourFeatures, refusalToJoin, type SupportedFeatures } from './features.ts'
@@ -33,6 +34,8 @@ const formatVersion = 1
 const registrationPatienceMs = 60_000
 const registrationRetryMs = 1000
 const stopPatienceMs = 30_000
+/** For so long a stop asks a store that does not answer, and for the end of its registration. */
+const [awayPatienceMs, awayProbeMs, revocationPatienceMs] = [4000, 500, 2000]
 
 /** Who this broker is, and what it brings along from its last run. */
 export interface MembershipOptions {
@@ -166,20 +169,31 @@ export class Membership {
   }
 
   /**
-   * Controlled shutdown: resolves when others have taken over what they can (see handover-state.ts),
-   * or after 30 s.
+   * Controlled shutdown: resolves to true when others have taken over what they can (see
+   * handover-state.ts), or after 30 s; to false once the store was out of reach for 4 s, for without
+   * it nobody takes anything over.
    */
-  async stopLeading(): Promise<void> {
+  async stopLeading(): Promise<boolean> {
     this.#isStopping = true
     const { registration } = this
-    if (registration === undefined) return
+    if (registration === undefined) return true
     const deadlineMs = this.#clock.monotonicMs() + stopPatienceMs
+    const isOver = new AbortController()
+    const handingOver = Promise.race([
+      this.#handOver(registration),
+      this.#storeIsAway(isOver.signal),
+    ])
     try {
-      await within(this.#clock, this.#handOver(registration), deadlineMs)
+      await within(this.#clock, handingOver, deadlineMs)
+      return true
     } catch (error) {
-      const isLate = error instanceof KafkaError || error instanceof StoreUnavailableError
-      if (!isLate) throw error
-      this.#report.warn({ error }, 'stopping before others have taken over')
+      const isAway = error instanceof StoreUnavailableError
+      if (!isAway && !(error instanceof KafkaError)) throw error
+      const { message } = error
+      this.#report.warn({ error: message }, 'stopping before others have taken over')
+      return !isAway
+    } finally {
+      isOver.abort()
     }
   }
 
@@ -191,11 +205,30 @@ export class Membership {
     const { registration } = this
     this.#setRegistration(undefined)
     if (registration === undefined) return
+    const deadlineMs = this.#clock.monotonicMs() + revocationPatienceMs
     try {
-      await this.#store.revokeLease(registration.lease.id)
+      await within(this.#clock, this.#store.revokeLease(registration.lease.id), deadlineMs)
     } catch (error) {
-      if (!(error instanceof StoreUnavailableError)) throw error
+      if (!(error instanceof StoreUnavailableError || error instanceof KafkaError)) throw error
       this.#report.warn({ error: error.message }, 'the registration stays until it runs out')
+    }
+  }
+
+  /** Rejects when the store gave no answer for so long; resolves when it is told to end. */
+  async #storeIsAway(signal: AbortSignal): Promise<void> {
+    const range = { key: keys.alive(this.brokerId) }
+    let answeredMs = this.#clock.monotonicMs()
+    while (!signal.aborted) {
+      const deadlineMs = answeredMs + awayPatienceMs
+      try {
+        await within(this.#clock, this.#store.get(range), deadlineMs)
+        answeredMs = this.#clock.monotonicMs()
+      } catch (cause) {
+        if (this.#clock.monotonicMs() >= deadlineMs) {
+          throw new StoreUnavailableError('the metadata store is out of reach', { cause })
+        }
+      }
+      await pause(this.#clock, awayProbeMs, signal)
     }
   }
 
