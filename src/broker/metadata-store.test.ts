@@ -28,8 +28,8 @@ const open = (
   { io }: ReturnType<typeof reported>,
   url: string,
   access: StoreAccess = {},
-  waitMs?: number,
-) => openEtcd(io, metadataStoreConfig(url, access)!, 9000, waitMs)
+  waitMs = 60_000,
+) => openEtcd(io, metadataStoreConfig(url, access)!, 9000, { waitMs })
 
 test('a start says that it waits for etcd, and in the end what to do', async () => {
   const world = reported()

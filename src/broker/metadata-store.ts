@@ -2,6 +2,7 @@
  * The way to etcd at a start: credentials are read, and what does not answer is waited for, with a
  * word every few seconds. What a person has to correct ends the start at once.
  */
+import { abortable } from '../client/abort.ts'
 import { keys } from '../cluster/keys.ts'
 import { ConfigError } from '../config/key.ts'
 import type { MetadataStoreConfig } from '../config/metadata-store.ts'
@@ -25,13 +26,16 @@ const safeVersions = [
 
 /**
  * Resolves when etcd answered. Throws ConfigError (a file cannot be read) and StoreUnavailableError
- * (no answer for a minute, or none that lets us in).
+ * (no answer for a minute, or none that lets us in); the reason of the signal, at once.
  */
 export async function openEtcd(
   io: Io,
   config: MetadataStoreConfig,
   sessionTimeoutMs: number,
-  waitMs = patienceMs,
+  {
+    waitMs = patienceMs,
+    signal,
+  }: { readonly waitMs?: number; readonly signal?: AbortSignal | undefined } = {},
 ): Promise<MetadataStore> {
   const { endpoints, namespace, credentials } = config
   const tls = config.isEncrypted ? await readTls(io, config) : undefined
@@ -42,7 +46,7 @@ export async function openEtcd(
     ...(credentials && { credentials }),
   })
   try {
-    await answering(io, store, waitMs)
+    await abortable(answering(io, store, waitMs, signal), signal)
     const known = await store.version().catch(() => undefined)
     if (known !== undefined && known.memberCount > 1) warnOfOld(io, known.versions)
     return store
@@ -52,7 +56,12 @@ export async function openEtcd(
   }
 }
 
-async function answering(io: Io, store: MetadataStore, waitMs: number): Promise<void> {
+async function answering(
+  io: Io,
+  store: MetadataStore,
+  waitMs: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const startMs = io.clock.monotonicMs()
   let toldMs = Number.NEGATIVE_INFINITY
   for (;;) {
@@ -62,7 +71,7 @@ async function answering(io: Io, store: MetadataStore, waitMs: number): Promise<
     } catch (error) {
       const isPassing =
         error instanceof StoreUnavailableError && !(error instanceof StoreAccessError)
-      if (!isPassing) throw error
+      if (!isPassing || signal?.aborted) throw error
       const { message } = error
       const nowMs = io.clock.monotonicMs()
       if (nowMs - startMs >= waitMs) {
@@ -75,7 +84,7 @@ async function answering(io: Io, store: MetadataStore, waitMs: number): Promise<
         toldMs = nowMs
         io.report.warn({ error: message }, 'waiting for the metadata store')
       }
-      await pause(io.clock, retryMs)
+      await pause(io.clock, retryMs, signal)
     }
   }
 }

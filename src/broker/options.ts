@@ -28,6 +28,11 @@ export interface BrokerOptions {
    */
   readonly keepAlive?: boolean
   /**
+   * Ends a start that is not over yet: it rejects with the reason of the signal, and what had begun is
+   * undone. What is waited for (etcd, another process, a controller) is not waited for any more.
+   */
+  readonly signal?: AbortSignal
+  /**
    * The outside world; by default this machine's.
    * @internal
    */

@@ -7,6 +7,7 @@
  * a start that fails undoes what was done, and `close` does it with all of it. The data directories
  * are the last to close, for their marker of a clean stop stands for everything before it.
  */
+import { abortable } from '../client/abort.ts'
 import { Peers } from '../client/peers.ts'
 import { Controller } from '../cluster/controller.ts'
 import { FastFencing } from '../cluster/fast-fencing.ts'
@@ -92,19 +93,18 @@ async function start(
   undo: Undo[],
 ): Promise<Parts> {
   const ofDirectories = undo.length
+  const { signal } = options
   const found = await openDirectories(io, () => config.current, undo)
   const { open: directories, unusable, missing, mayForget } = found
   const ended = Promise.withResolvers<Error | undefined>()
   const onFatal = (error: Error) => ended.resolve(error)
-  const metadata = await openMetadata(io, config.current, found, options.store, onFatal, undo)
+  const metadata = await openMetadata(io, config.current, found, options, onFatal, undo)
   const { store, image, feed, transactor, isShared } = metadata
-  await checkCluster(
-    store,
-    directories.map(({ clusterId }) => clusterId),
-  )
+  const clusterIds = directories.map(({ clusterId }) => clusterId)
+  await abortable(checkCluster(store, clusterIds), signal)
   config.follow(image, io.report)
   await Promise.all([
-    feed.start(),
+    abortable(feed.start(), signal),
     ...directories.map(directory => directory.settle(config.current.log)),
   ])
 
@@ -161,18 +161,21 @@ async function start(
   undo.push(() => server.stop(io.clock.monotonicMs()))
 
   listeners.push(...(await server.bind()))
-  await removeSelfFrom(transactor, image, brokerId, proof.unproven)
-  await membership.start()
+  await abortable(removeSelfFrom(transactor, image, brokerId, proof.unproven), signal)
+  await abortable(membership.start(), signal)
   const fencing = watchOthers(io, metadata, membership, peers)
   undo.push(() => fencing.close())
   // From here on the partitions know best how their directories end.
   undo[ofDirectories] = () => replicas.close()
   await replicas.start()
   groups.start()
-  await membership.admitted()
-  await createTopics(io, forwarder, options.topics ?? {})
-  await replicas.leading(leadershipPatienceMs)
-  await groups.loaded()
+  const ready = async () => {
+    await membership.admitted()
+    await createTopics(io, forwarder, options.topics ?? {})
+    await replicas.leading(leadershipPatienceMs)
+    await groups.loaded()
+  }
+  await abortable(ready(), signal)
   server.serve()
   const stop = async () => {
     await stopServing(io, image, membership, server, groups)
@@ -248,7 +251,7 @@ async function openMetadata(
   io: Io,
   config: BrokerConfig,
   directories: DataDirectories,
-  givenStore: MetadataStore | undefined,
+  { store: givenStore, signal }: BrokerOptions,
   onFailed: (error: Error) => void,
   undo: Undo[],
 ): Promise<Metadata> {
@@ -258,7 +261,7 @@ async function openMetadata(
   const ownStore = async () =>
     etcd === undefined
       ? openLocalStore(io, await metadataDirectory(io, config, directories, undo), onFailed)
-      : openEtcd(io, etcd, config.sessionTimeoutMs)
+      : openEtcd(io, etcd, config.sessionTimeoutMs, { signal })
   const store = givenStore ?? (await ownStore())
   if (givenStore === undefined) undo.push(() => store.close())
   const image = new Image(io.report)

@@ -160,7 +160,7 @@ async function withStore<Result>(
   if (parsed.metadataStore === undefined) {
     throw new Failure('say which store: --store etcd://host:2379, or --store and a data directory')
   }
-  const store = await openEtcd(io, parsed.metadataStore, sessionTimeoutMs, patienceMs)
+  const store = await openEtcd(io, parsed.metadataStore, sessionTimeoutMs, { waitMs: patienceMs })
   try {
     return await run(store, parsed.metadataStore.namespace)
   } finally {

@@ -11,16 +11,19 @@ import { reportOptions, type StartValues, startProperties, startStorage } from '
 
 /** Resolves, or ends the process, when the broker has stopped. */
 export async function runStart(values: StartValues): Promise<void> {
-  const starting = started(values)
-  let stopping = false
+  const stopped = new AbortController()
+  const stopping = stopped.signal
+  const starting = started(values, stopping)
   const stop = (signal?: NodeJS.Signals) => {
-    if (stopping) {
+    if (stopping.aborted) {
       if (signal === undefined) return
       process.stdout.write('Stopped at once: the next start looks its logs through.\n')
       process.exit(128 + constants.signals[signal])
     }
-    stopping = true
-    // A start that fails is told below.
+    stopped.abort()
+    // Work, as to look logs through, does not hear of it; it may be killed at any moment.
+    const unheard = setTimeout(endUnstarted, undoPatienceMs)
+    starting.catch(() => {}).finally(() => clearTimeout(unheard))
     starting.then(stopCleanly, () => {})
   }
   // Before it is up: whoever sees the port open may want it to stop again.
@@ -31,12 +34,21 @@ export async function runStart(values: StartValues): Promise<void> {
       .on('error', () => stop())
       .resume()
   }
-  const broker = await starting
-  if (!stopping) process.stdout.write(banner(broker, startStorage(values) === 'memory'))
+  const broker = await starting.catch(error => {
+    if (error !== stopping.reason) throw error
+    return endUnstarted()
+  })
+  if (!stopping.aborted) process.stdout.write(banner(broker, startStorage(values) === 'memory'))
   const failure = await broker.ended
   if (failure === undefined) return
   console.error(`ottla: the broker cannot go on: ${failure.message}`)
   process.exit(1)
+}
+
+/** Ends the process. */
+function endUnstarted(): never {
+  process.stdout.write('Stopped before the broker was ready.\n')
+  process.exit(0)
 }
 
 /** Ends the process. */
@@ -56,7 +68,10 @@ async function stopCleanly(broker: Broker): Promise<void> {
 /** After so long a stop says what it waits for. */
 const patienceMs = 1000
 
-async function started(values: StartValues): Promise<Broker> {
+/** So long a start that is to end may undo what it did. */
+const undoPatienceMs = 3000
+
+async function started(values: StartValues, signal: AbortSignal): Promise<Broker> {
   const style = (level: ReportLevel, text: string) =>
     styled(level === 'info' ? 'dim' : level === 'warn' ? 'yellow' : 'red', text, process.stderr)
   const report = lineReport({ ...reportOptions(values, process.stderr.isTTY === true), style })
@@ -65,7 +80,7 @@ async function started(values: StartValues): Promise<Broker> {
   // A broker in memory would take any port: one that is started by hand has the one that clients expect.
   if (!properties.has('listeners')) properties.set('listeners', plaintextListener())
   try {
-    return await Broker.start({ storage, properties, io: nodeIo({ report }) })
+    return await Broker.start({ storage, properties, signal, io: nodeIo({ report }) })
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
     const { neighbourOf } = await import('./neighbour.ts')
