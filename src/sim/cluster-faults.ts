@@ -284,9 +284,9 @@ const store = {
   compaction(scene, durationMs) {
     const end = watchLag(scene, durationMs)
     within(scene, durationMs, () => {
-      const { model } = scene.world.metadata
-      model.compact(model.revision)
-      if (scene.chance.chance(0.5)) scene.world.metadata.breakWatches()
+      const { metadata } = scene.world
+      metadata.compact(metadata.model.revision)
+      if (scene.chance.chance(0.5)) metadata.breakWatches()
     })
     return end
   },

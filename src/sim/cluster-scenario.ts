@@ -206,7 +206,7 @@ class ClusterRun {
     await this.#writeEverywhere()
     const final = await this.#readEverything()
     await this.#until('all replicas are equal', () => this.#areEqual())
-    this.#invariants.checkBounds()
+    this.#invariants.checkEnd()
     const promises = { keptAcknowledged: true, stableOffsets: true }
     return check(this.#workload.attempts, this.#workload.seen, final, promises)
   }

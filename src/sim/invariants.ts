@@ -14,6 +14,7 @@ import type { BrokerMachine } from './broker-machine.ts'
 import { sectorBytes } from './disk-files.ts'
 import { type DiskLog, type DiskLogListener, DiskLogs, type StoredBatch } from './disk-logs.ts'
 import { PartitionTruth } from './partition-truth.ts'
+import { StoreHistory } from './store-history.ts'
 import type { World } from './world.ts'
 
 /** A promise was broken. */
@@ -33,6 +34,9 @@ interface Glimpse {
 }
 
 const everything = { prefix: '' }
+const etcdMinTtlMs = 2_000
+/** Longer than any watch lags. */
+const watchPatienceMs = 7_000
 const rememberedNotes = 200
 /** A socket takes a little more than what a connection holds back (see server/memory.ts). */
 const mostSocketBytes = 64 * 1024 * 1024
@@ -44,6 +48,7 @@ export class Invariants implements DiskLogListener {
   readonly #world: World
   readonly #isSynced: boolean
   readonly #machines: ReadonlyMap<string, BrokerMachine>
+  readonly #history = new StoreHistory(etcdMinTtlMs)
   readonly #disks = new Map<string, DiskLogs>()
   readonly #truths = new Map<string, PartitionTruth>()
   readonly #topicNames = new Map<string, string>()
@@ -64,6 +69,7 @@ export class Invariants implements DiskLogListener {
   constructor(world: World, machines: readonly BrokerMachine[], isSynced: boolean) {
     this.#world = world
     this.#isSynced = isSynced
+    world.metadata.history = this.#history
     this.#machines = new Map(machines.map(machine => [machine.host, machine]))
     for (const { host } of machines) {
       this.#disks.set(host, new DiskLogs(host, world.disk(host), this))
@@ -104,7 +110,8 @@ export class Invariants implements DiskLogListener {
 
   /** After every event; throws InvariantError. */
   check(hosts: ReadonlySet<string>): void {
-    if (this.#failure !== undefined) this.#fail(this.#failure)
+    const failure = this.#failure ?? this.#history.failure
+    if (failure !== undefined) this.#fail(failure)
     this.#followStore()
     for (const disk of this.#disks.values()) disk.refresh()
     for (const host of hosts) this.#look(host)
@@ -112,8 +119,10 @@ export class Invariants implements DiskLogListener {
     this.#dirty.clear()
   }
 
-  /** From time to time: 19 Bounded. */
-  checkBounds(): void {
+  /** At the end: 17 StoreModel, 19 Bounded. */
+  checkEnd(): void {
+    this.#history.checkDelivered(this.#world.nowMs - watchPatienceMs)
+    if (this.#history.failure !== undefined) this.#fail(this.#history.failure)
     const bytes = this.#world.network.mostBufferedBytes
     if (bytes > mostSocketBytes) this.#fail(`Bounded: a socket holds ${bytes} bytes`)
   }

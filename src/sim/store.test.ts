@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { type StoreEvent, StoreUnavailableError } from '../io/io.ts'
 import { storeBehaviours } from '../io/store-conformance.ts'
 import type { StoreFault } from './store.ts'
+import { StoreHistory } from './store-history.ts'
 import { simulated } from './world.ts'
 
 const one = new Uint8Array([1])
@@ -11,12 +12,16 @@ for (const { name, check } of storeBehaviours) {
   test(`simulated store: ${name}`, async () => {
     for (let seed = 1; seed <= 5; seed++) {
       const world = simulated(seed)
+      const history = new StoreHistory(2000)
+      world.metadata.history = history
       const underTest = {
         store: world.store('a'),
         another: () => world.store('b'),
         sleep: (ms: number) => world.sleep(ms),
       }
       await world.run(() => check(underTest))
+      history.checkDelivered(world.nowMs - 10)
+      assert.equal(history.failure, undefined)
     }
   })
 }
@@ -67,7 +72,7 @@ test('a watch ends as broken on request, and as compacted when history is gone',
     store.watch({ prefix: '' }, 2n, sink)
     world.metadata.breakWatches()
     for (let at = 0; at < 5; at++) await store.txn([], [{ put: 'k', value: one }])
-    world.metadata.model.compact(4n)
+    world.metadata.compact(4n)
     store.watch({ prefix: '' }, 2n, sink)
     await world.sleep(50)
     assert.deepEqual(said, ['StoreUnavailableError', 'compacted 4'])

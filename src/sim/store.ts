@@ -21,6 +21,7 @@ import { StoreWatches } from '../io/store-watches.ts'
 import type { Event, EventQueue } from './events.ts'
 import type { Execution } from './execution.ts'
 import type { Prng } from './random.ts'
+import type { Answer, StoreHistory } from './store-history.ts'
 
 /** How a request goes unanswered: it never arrives, took effect, or takes effect after the refusal. */
 export type StoreFault = 'lost' | 'answer lost' | 'late'
@@ -37,6 +38,8 @@ export class SimulatedStore {
   fault: ((kind: string, host: string) => StoreFault | undefined) | undefined
   /** Bounds of the lag of this machine's watches, where they differ. */
   readonly watchLagOf = new Map<string, { min: number; max: number }>()
+  /** Told of every answer and event; from the very beginning. */
+  history: StoreHistory | undefined
   readonly #cutOff = new Map<string, (() => void)[]>()
   readonly #events: EventQueue
   readonly #random: Prng
@@ -79,7 +82,7 @@ export class SimulatedStore {
   }
 
   /** One way to the store, the effect, one way back. */
-  call<T>(kind: string, host: string, execution: Execution, effect: () => T): Promise<T> {
+  call<T>(kind: string, host: string, execution: Execution, effect: () => Answer<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       if (!execution.alive) return
       const fault = this.#cutOff.has(host) ? 'lost' : this.fault?.(kind, host)
@@ -102,20 +105,19 @@ export class SimulatedStore {
   }
 
   /** Lets a request take effect now. */
-  #take<T>(effect: () => T): { value: T } | { error: unknown } {
-    try {
-      return { value: effect() }
-    } catch (error) {
-      return { error }
-    } finally {
-      this.#events.note(Number(this.#model.revision))
-      this.#watches.publish(this.#model.revision)
-      this.#armExpiry()
-    }
+  #take<T>(effect: () => Answer<T>): Answer<T> {
+    const answer = effect()
+    this.#events.note(Number(this.#model.revision))
+    this.#watches.publish(this.#model.revision)
+    this.#armExpiry()
+    return answer
   }
 
   watch(range: KeyRange, from: bigint, sink: WatchSink, host: string, execution: Execution): Watch {
-    return this.#watches.open(range, from, sink, deliver => {
+    let isClosed = false
+    const isDeaf = () => isClosed || !execution.alive
+    const watched = this.history?.watched(range, from, sink, isDeaf) ?? sink
+    const watch = this.#watches.open(range, from, watched, deliver => {
       const arrive = () => {
         const held = this.#cutOff.get(host)
         if (held !== undefined) held.push(arrive)
@@ -123,6 +125,18 @@ export class SimulatedStore {
       }
       this.#after(this.watchLagOf.get(host) ?? this.watchLagMs, arrive, 'store.watch')
     })
+    return {
+      close() {
+        isClosed = true
+        watch.close()
+      },
+    }
+  }
+
+  /** Forgets the history before `revision`. */
+  compact(revision: bigint): void {
+    this.#model.compact(revision)
+    this.history?.compacted(revision)
   }
 
   nowMs(): number {
@@ -151,7 +165,10 @@ export class SimulatedStore {
     const delayMs = endMs - this.#events.nowMs + lateMs
     this.#expiry = this.#events.schedule(delayMs, 'store.expiry', () => {
       this.#expiry = undefined
-      for (const id of this.#model.expired(this.#events.nowMs)) this.#model.revoke(id)
+      for (const id of this.#model.expired(this.#events.nowMs)) {
+        this.#model.revoke(id)
+        this.history?.expired(id, this.#events.nowMs)
+      }
       this.#watches.publish(this.#model.revision)
       this.#armExpiry()
     })
@@ -171,11 +188,21 @@ class ProcessStore implements MetadataStore {
   }
 
   get(range: KeyRange, atRevision?: bigint) {
-    return this.#call('get', () => this.#store.model.get(range, atRevision))
+    const { model, history } = this.#store
+    return this.#call(
+      'get',
+      () => model.get(range, atRevision),
+      answer => history?.get(range, atRevision, answer),
+    )
   }
 
-  txn(compares: readonly Compare[], then: readonly Op[], otherwise?: readonly Op[]) {
-    return this.#call('txn', () => this.#store.model.txn(compares, then, otherwise).result)
+  txn(compares: readonly Compare[], then: readonly Op[], otherwise: readonly Op[] = []) {
+    const { model, history } = this.#store
+    return this.#call(
+      'txn',
+      () => model.txn(compares, then, otherwise).result,
+      answer => history?.txn(compares, then, otherwise, this.#store.nowMs(), answer),
+    )
   }
 
   watch(range: KeyRange, fromRevision: bigint, sink: WatchSink): Watch {
@@ -184,22 +211,50 @@ class ProcessStore implements MetadataStore {
 
   async grantLease(ttlMs: number): Promise<Lease> {
     const store = this.#store
+    const { model, history } = store
     const id = store.newLeaseId()
-    await this.#call('grant', () => store.model.grant(id, ttlMs, store.nowMs()))
-    const keepAlive = () => this.#call('keepAlive', () => store.model.keepAlive(id, store.nowMs()))
+    await this.#call(
+      'grant',
+      () => model.grant(id, ttlMs, store.nowMs()),
+      () => history?.granted(id, ttlMs, store.nowMs()),
+    )
+    const keepAlive = () =>
+      this.#call(
+        'keepAlive',
+        () => model.keepAlive(id, store.nowMs()),
+        answer => 'value' in answer && history?.keptAlive(id, store.nowMs(), answer.value),
+      )
     return { id, keepAlive }
   }
 
   async revokeLease(id: bigint): Promise<void> {
-    await this.#call('revoke', () => this.#store.model.revoke(id))
+    const { model, history } = this.#store
+    await this.#call(
+      'revoke',
+      () => model.revoke(id),
+      () => history?.revoked(id, this.#store.nowMs()),
+    )
   }
 
   async close(): Promise<void> {
     this.#closed = true
   }
 
-  async #call<T>(kind: string, effect: () => T): Promise<T> {
+  /** `told` hears at the moment of effect what the answer is, whether it arrives or not. */
+  async #call<T>(kind: string, effect: () => T, told: (answer: Answer<T>) => unknown): Promise<T> {
     if (this.#closed) throw new StoreUnavailableError('the store is closed')
-    return this.#store.call(kind, this.#host, this.#execution, effect)
+    return this.#store.call(kind, this.#host, this.#execution, () => {
+      const answer = answerOf(effect)
+      told(answer)
+      return answer
+    })
+  }
+}
+
+function answerOf<T>(effect: () => T): Answer<T> {
+  try {
+    return { value: effect() }
+  } catch (error) {
+    return { error }
   }
 }

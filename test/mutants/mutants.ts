@@ -191,4 +191,16 @@ export const mutants: readonly Mutant[] = [
     '      this.resign()\n      return\n',
     '      return\n',
   ),
+  mutant(
+    'a store finds that an absent key compares with anything',
+    'io/store-model.ts',
+    'return (this.#entries.get(key)?.[target] ?? 0n) === equals',
+    'return (this.#entries.get(key)?.[target] ?? equals) === equals',
+  ),
+  mutant(
+    'a store hands half of a revision to a watch',
+    'io/store-watches.ts',
+    'this.#sink.events(events, revision)',
+    'this.#sink.events(events.slice(0, 1), revision)',
+  ),
 ]
