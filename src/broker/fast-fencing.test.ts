@@ -51,6 +51,20 @@ test('another broker takes the role a moment after the process of the controller
     await second!.close()
   }))
 
+test('whoever becomes the controller knows at once that another one died with the last', () =>
+  simulated().run(async world => {
+    const [, , third] = await startBrokers(world, 3)
+    await world.sleep(2000)
+    assert.equal(await controllerIn(world), 1)
+    world.kill(hostOf(1))
+    world.kill(hostOf(2))
+    const isNoticed = async () =>
+      (await registered(world, 1)) === undefined && (await registered(world, 2)) === undefined
+    const tookMs = await timeUntil(world, isNoticed)
+    assert.ok(tookMs < 500, `${tookMs} ms`)
+    await third!.close()
+  }))
+
 test('a broker that is paused keeps its registration until its lease runs out', () =>
   simulated().run(async world => {
     const [first, second] = await startBrokers(world, 2)

@@ -8,7 +8,8 @@
  * the controller, another broker asks the port of the controller twice. A broker that started again
  * has another lease, so it is not touched. What is paused, cut off or out of reach does not refuse:
  * that goes by its lease. And a port that never answered says nothing; perhaps it cannot be reached
- * from here at all.
+ * from here at all. So each broker connects to each registration once, for a moment: whoever becomes
+ * the controller when it and others die together knows whose ports are to answer.
  *
  * This is a hint and never a safety argument: a registration revoked by mistake costs its broker a
  * moment, until it has registered again.
@@ -25,11 +26,13 @@ export interface FastFencingOptions {
   revoke(lease: bigint): Promise<void>
 }
 
-/** A registration that is watched. */
+/** A registration that is watched, or is to be reached once. */
 interface Watched {
   readonly brokerId: number
   readonly brokerEpoch: bigint
   readonly lease: bigint
+  /** False: one answer is all that is wanted. */
+  readonly isKept: boolean
   /** Ends what goes on for it at the moment. */
   stop: () => void
   isOver: boolean
@@ -47,6 +50,8 @@ export class FastFencing {
   readonly #unsubscribe: () => void
   /** By broker id. */
   readonly #watched = new Map<number, Watched>()
+  /** Broker epochs of registrations that answered here, by broker id. */
+  readonly #reached = new Map<number, bigint>()
 
   constructor(io: Io, options: FastFencingOptions) {
     this.#io = io
@@ -67,24 +72,29 @@ export class FastFencing {
     const { image, brokerId: own } = this.#options
     const { controllerId } = image
     for (const watched of this.#watched.values()) {
-      const isWanted = own === controllerId || watched.brokerId === controllerId
+      const isKept = own === controllerId || watched.brokerId === controllerId
       const isSame = image.broker(watched.brokerId)?.brokerEpoch === watched.brokerEpoch
-      if (isWanted && isSame) continue
+      if (isKept === watched.isKept && isSame) continue
       end(watched)
       this.#watched.delete(watched.brokerId)
+      if (!isSame) this.#reached.delete(watched.brokerId)
     }
     for (const { brokerId, brokerEpoch, lease } of image.brokers()) {
-      const isWanted = own === controllerId || brokerId === controllerId
-      if (!isWanted || brokerId === own || this.#watched.has(brokerId)) continue
-      const watched: Watched = { brokerId, brokerEpoch, lease, stop: () => {}, isOver: false }
+      const isKept = own === controllerId || brokerId === controllerId
+      if (brokerId === own || this.#watched.has(brokerId)) continue
+      const facts = { brokerId, brokerEpoch, lease, isKept }
+      const watched: Watched = { ...facts, stop: () => {}, isOver: false }
       this.#watched.set(brokerId, watched)
-      void this.#watch(watched)
+      if (isKept || !this.#hasAnswered(watched)) void this.#watch(watched)
     }
+  }
+
+  #hasAnswered({ brokerId, brokerEpoch }: Watched): boolean {
+    return this.#reached.get(brokerId) === brokerEpoch
   }
 
   async #watch(watched: Watched): Promise<void> {
     const { clock } = this.#io
-    let hasAnswered = false
     let refusals = 0
     let pauseMs = firstPauseMs
     while (!watched.isOver) {
@@ -92,13 +102,13 @@ export class FastFencing {
       const code = await this.#connection(watched)
       if (watched.isOver) return
       if (code === undefined) {
-        hasAnswered = true
+        if (!watched.isKept) return
         refusals = 0
         if (clock.monotonicMs() - startMs >= settledMs) {
           pauseMs = firstPauseMs
           continue
         }
-      } else if (code === 'ECONNREFUSED' && hasAnswered) {
+      } else if (code === 'ECONNREFUSED' && watched.isKept && this.#hasAnswered(watched)) {
         refusals++
         if (refusals >= this.#refusalsNeeded() && (await this.#fence(watched))) return
         if (refusals === 1) pauseMs = firstPauseMs
@@ -123,7 +133,8 @@ export class FastFencing {
       .connect({ ...address, timeoutMs: connectTimeoutMs }, () => handlers)
       .then(
         socket => {
-          if (watched.isOver) socket.destroy()
+          this.#reached.set(watched.brokerId, watched.brokerEpoch)
+          if (watched.isOver || !watched.isKept) socket.destroy()
           watched.stop = () => socket.destroy()
         },
         error => {
