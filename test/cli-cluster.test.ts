@@ -87,6 +87,16 @@ test('three brokers start, keep records through a loss, and stop in order', { sk
   for (const endMs = performance.now() + 30_000; !(await fell()); ) {
     assert.ok(performance.now() < endMs, status.out)
   }
+  const strict = ['configs', 'set', 'topic', 'orders', 'min.insync.replicas=3', ...b]
+  assert.equal((await ottla(strict)).code, 0)
+  const refuses = async () => {
+    status = await ottla(['cluster', 'status', ...b])
+    return /^orders-0 .* below min.insync.replicas \(2 of 3\)$/m.test(status.out)
+  }
+  for (const endMs = performance.now() + 30_000; !(await refuses()); ) {
+    assert.ok(performance.now() < endMs, status.out)
+  }
+  assert.match(status.out, /^1 broker down: 2\n3 partitions below min\.insync\.replicas/m)
   const read = await ottla(['consume', 'orders', '-e', ...b])
   assert.deepEqual(read.out.split('\n').sort(), ['', '1', '2', '3'])
 

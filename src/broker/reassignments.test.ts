@@ -32,8 +32,8 @@ async function partitionOf(cluster: Cluster) {
 
 /** Brokers that may come back; without asking for them nobody is told. */
 async function fencedIn(cluster: Cluster): Promise<number[]> {
-  const { brokers } = await describeCluster(call(cluster), false)
-  const all = await describeCluster(call(cluster), true)
+  const { brokers } = await describeCluster(cluster, false)
+  const all = await describeCluster(cluster, true)
   const fenced = all.brokers.filter(({ isFenced }) => isFenced)
   assert.deepEqual(
     brokers,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { ClusterMetadata } from '../client/cluster.ts'
-import { clusterHealth } from './cluster-health.ts'
+import { clusterHealth, laggingTopics } from './cluster-health.ts'
 
 function metadata(partitions: readonly [leader: number, replicas: number[], isr: number[]][]) {
   return {
@@ -28,7 +28,7 @@ test('brokers are counted, with those that only replicas name', () => {
       [1, [1, 2, 3], [1, 2]],
       [2, [2, 1], [2, 1]],
     ]),
-    [],
+    {},
   )
   assert.deepEqual(
     brokers.map(each => [each.id, each.address, each.rack, each.isController]),
@@ -55,7 +55,7 @@ test('partitions without a leader come before those that lack copies; the rest i
       [1, [1, 3], [1]],
       [-1, [3], []],
     ]),
-    undefined,
+    {},
   )
   assert.equal(partitions, 3)
   assert.deepEqual(
@@ -63,6 +63,39 @@ test('partitions without a leader come before those that lack copies; the rest i
     [
       [2, 'offline'],
       [1, 'under-replicated'],
+    ],
+  )
+})
+
+test('a broker that is known and not there is down, even without a replica', () => {
+  const { brokers } = clusterHealth(metadata([[1, [1, 2], [1, 2]]]), { known: [1, 2, 7] })
+  assert.deepEqual(
+    brokers.map(({ id, address }) => [id, address !== null]),
+    [
+      [1, true],
+      [2, true],
+      [7, false],
+    ],
+  )
+})
+
+test('partitions that refuse writes for min.insync.replicas are told apart', () => {
+  const all = metadata([
+    [1, [1, 2, 3], [1, 2]],
+    [1, [1, 2, 3], [1]],
+    [1, [1], [1]],
+    [1, [1, 3], [1]],
+  ])
+  assert.deepEqual(laggingTopics(all), ['t'])
+  // The last one moves from 1 to 1 and 3: one copy is all that it needs until then.
+  const moves = [{ topic: 't', partition: 3, replicas: [1, 3], adding: [3], removing: [] }]
+  const { troubled } = clusterHealth(all, { minIsr: new Map([['t', 2]]), moves })
+  assert.deepEqual(
+    troubled.map(({ partition, state, minIsr }) => [partition, state, minIsr]),
+    [
+      [1, 'under-min-isr', 2],
+      [0, 'under-replicated', 2],
+      [3, 'under-replicated', 1],
     ],
   )
 })

@@ -24,7 +24,19 @@ export interface PartitionHealth {
   readonly leader: number
   readonly replicas: readonly number[]
   readonly isr: readonly number[]
-  readonly state: 'offline' | 'under-replicated'
+  readonly state: 'offline' | 'under-min-isr' | 'under-replicated'
+  /** In sync it has to be at least on so many for writes with acks=all; null: not told. */
+  readonly minIsr: number | null
+}
+
+/** What metadata does not tell. */
+export interface MoreFacts {
+  /** Undefined: the brokers do not tell. */
+  readonly moves?: readonly PartitionMove[] | undefined
+  /** Ids of brokers that the cluster knows, and whether they are there or not. */
+  readonly known?: readonly number[] | undefined
+  /** min.insync.replicas by topic, at least of those with copies that are not in sync. */
+  readonly minIsr?: ReadonlyMap<string, number> | undefined
 }
 
 export interface ClusterHealth {
@@ -34,16 +46,28 @@ export interface ClusterHealth {
   readonly brokers: readonly BrokerHealth[]
   readonly topics: number
   readonly partitions: number
-  /** Those without a leader first. */
+  /** Those without a leader first, then those that refuse writes with acks=all. */
   readonly troubled: readonly PartitionHealth[]
   /** Undefined: the brokers do not tell. */
   readonly moves: readonly PartitionMove[] | undefined
 }
 
+/** The worst first. */
+const states = ['offline', 'under-min-isr', 'under-replicated'] as const
+
+/** Topics of which a copy is not in sync. */
+export function laggingTopics({ topics }: ClusterMetadata): string[] {
+  return topics
+    .filter(({ partitions }) =>
+      partitions.some(({ isrNodes, replicaNodes }) => isrNodes.length < replicaNodes.length),
+    )
+    .map(({ name }) => name!)
+}
+
 /** Topics that could not be described are left out. */
 export function clusterHealth(
   { clusterId, controllerId, brokers, topics }: ClusterMetadata,
-  moves: readonly PartitionMove[] | undefined,
+  { moves, known = [], minIsr = new Map() }: MoreFacts,
 ): ClusterHealth {
   const partitions = topics.flatMap(({ name, partitions: own }) =>
     own.map(each => ({
@@ -55,10 +79,20 @@ export function clusterHealth(
     })),
   )
   const troubled = partitions.flatMap((each): PartitionHealth[] => {
-    if (each.leader < 0) return [{ ...each, state: 'offline' }]
-    return each.isr.length < each.replicas.length ? [{ ...each, state: 'under-replicated' }] : []
+    const wanted = minIsr.get(each.topic)
+    // What a move adds does not count before it is over.
+    const copies = each.replicas.length - addedIn(moves, each)
+    const needed = wanted === undefined ? null : Math.min(wanted, copies)
+    const state =
+      each.leader < 0
+        ? 'offline'
+        : each.isr.length < (needed ?? 0)
+          ? 'under-min-isr'
+          : 'under-replicated'
+    const isWhole = each.leader >= 0 && each.isr.length >= each.replicas.length
+    return isWhole ? [] : [{ ...each, state, minIsr: needed }]
   })
-  const ids = new Set(brokers.map(({ nodeId }) => nodeId))
+  const ids = new Set([...brokers.map(({ nodeId }) => nodeId), ...known])
   for (const { replicas } of partitions) for (const id of replicas) ids.add(id)
   const count = (has: (each: (typeof partitions)[number]) => boolean) =>
     partitions.filter(has).length
@@ -83,9 +117,17 @@ export function clusterHealth(
     partitions: partitions.length,
     troubled: troubled.sort(
       (a, b) =>
-        Number(a.state !== 'offline') - Number(b.state !== 'offline') ||
+        states.indexOf(a.state) - states.indexOf(b.state) ||
         (a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1),
     ),
     moves,
   }
+}
+
+function addedIn(
+  moves: readonly PartitionMove[] | undefined,
+  { topic, partition }: { readonly topic: string; readonly partition: number },
+): number {
+  const move = moves?.find(each => each.topic === topic && each.partition === partition)
+  return move?.adding.length ?? 0
 }

@@ -1,9 +1,17 @@
 /** `ottla cluster status`: brokers, and the partitions that somebody may have to look after. */
 import { setTimeout as delay } from 'node:timers/promises'
+import { describeCluster } from '../client/admin/brokers.ts'
 import type { Cluster } from '../client/cluster.ts'
+import { type Config, describeTopicConfigs } from '../client/configs.ts'
 import { movesUnderWay } from '../client/moves.ts'
+import { KafkaError } from '../protocol/errors.ts'
 import { type BootstrapOptions, withCluster } from './bootstrap.ts'
-import { type ClusterHealth, clusterHealth } from './cluster-health.ts'
+import {
+  type ClusterHealth,
+  clusterHealth,
+  laggingTopics,
+  type PartitionHealth,
+} from './cluster-health.ts'
 import { explain } from './failure.ts'
 import { type Column, plural, print, printJson, styled, table } from './output.ts'
 
@@ -35,7 +43,32 @@ export async function clusterStatus(options: ClusterStatusOptions): Promise<void
 
 async function read(cluster: Cluster): Promise<ClusterHealth> {
   const metadata = await cluster.metadata()
-  return clusterHealth(metadata, await movesUnderWay(cluster))
+  const [moves, known, minIsr] = await Promise.all([
+    movesUnderWay(cluster),
+    describeCluster(cluster, true),
+    minIsrOf(cluster, laggingTopics(metadata)),
+  ])
+  const ids = known.brokers.map(({ brokerId }) => brokerId)
+  return clusterHealth(metadata, { moves, known: ids, minIsr })
+}
+
+/** Of those topics that the user may see the configs of. */
+async function minIsrOf(
+  cluster: Cluster,
+  topics: readonly string[],
+): Promise<ReadonlyMap<string, number>> {
+  if (topics.length === 0) return new Map()
+  const configs = await describeTopicConfigs(cluster, topics).catch(error => {
+    // One was deleted meanwhile, or they are not for everybody.
+    if (error instanceof KafkaError) return new Map<string, readonly Config[]>()
+    throw error
+  })
+  const found = new Map<string, number>()
+  for (const [topic, all] of configs) {
+    const value = all.find(({ name }) => name === 'min.insync.replicas')?.value
+    if (value !== undefined && value !== null) found.set(topic, Number(value))
+  }
+  return found
 }
 
 async function show(health: ClusterHealth, { json }: ClusterStatusOptions): Promise<void> {
@@ -71,7 +104,14 @@ export function healthText(health: ClusterHealth): string {
     ...[each.leaders, each.replicas, each.inSync],
     each.address === null ? 'down' : each.isController ? 'controller' : '',
   ])
-  return `${title}\n${table(brokerColumns, rows)}${troubleText(health)}${movesText(health)}`
+  return `${title}\n${table(brokerColumns, rows)}${downText(health)}${troubleText(health)}${movesText(health)}`
+}
+
+function downText({ brokers }: ClusterHealth): string {
+  const down = brokers.filter(({ address }) => address === null)
+  if (down.length === 0) return ''
+  const ids = down.map(({ id }) => id).join(', ')
+  return `${styled('yellow', `${plural(down.length, 'broker')} down`)}: ${ids}\n`
 }
 
 function troubleText({ troubled, partitions }: ClusterHealth): string {
@@ -79,8 +119,9 @@ function troubleText({ troubled, partitions }: ClusterHealth): string {
     const what = 'every partition has a leader and all its copies'
     return partitions === 0 ? '' : `${styled('green', 'ok')}: ${what}\n`
   }
-  const offline = troubled.filter(({ state }) => state === 'offline').length
-  const behind = troubled.length - offline
+  const count = (state: PartitionHealth['state']) =>
+    troubled.filter(each => each.state === state).length
+  const [offline, refusing] = [count('offline'), count('under-min-isr')]
   const rows = troubled
     .slice(0, shownPartitions)
     .map(each => [
@@ -88,14 +129,28 @@ function troubleText({ troubled, partitions }: ClusterHealth): string {
       each.leader < 0 ? 'none' : each.leader,
       each.replicas.join(' '),
       each.isr.join(' ') || 'none',
-      each.state,
+      stateText(each),
     ])
   const more = troubled.length - rows.length
-  const title = styled(
-    offline > 0 ? 'red' : 'yellow',
-    `${plural(offline, 'partition')} without a leader, ${behind} with fewer copies in sync than wanted`,
-  )
+  const counts = [
+    [offline, 'without a leader'],
+    [refusing, 'below min.insync.replicas'],
+    [count('under-replicated'), 'with fewer copies in sync than wanted'],
+  ] as const
+  const told = counts
+    .filter(([partitions]) => partitions > 0)
+    .map(
+      ([partitions, how], index) =>
+        `${index ? partitions : plural(partitions, 'partition')} ${how}`,
+    )
+  const title = styled(offline + refusing > 0 ? 'red' : 'yellow', told.join(', '))
   return `${title}\n${table(partitionColumns, rows)}${more > 0 ? `and ${more} more\n` : ''}`
+}
+
+function stateText({ state, isr, minIsr }: PartitionHealth): string {
+  return state === 'under-min-isr'
+    ? `below min.insync.replicas (${isr.length} of ${minIsr})`
+    : state
 }
 
 function movesText({ moves }: ClusterHealth): string {

@@ -124,7 +124,7 @@ export class Admin implements AsyncDisposable {
     options: AdminCallOptions & { readonly includeFenced?: boolean | undefined } = {},
   ): Promise<ClusterDescription> {
     return this.#call(options, call =>
-      brokers.describeCluster(call, options.includeFenced ?? false),
+      brokers.describeCluster(call.caller, options.includeFenced ?? false),
     )
   }
 

@@ -12,13 +12,14 @@ import {
   describeLogDirsResponse,
 } from '../../protocol/messages/describe-log-dirs.ts'
 import type { Incoming } from '../../protocol/schema.ts'
+import type { Caller } from '../cluster.ts'
 import { byPartition } from '../groups.ts'
 import type { AdminCall } from './call.ts'
 import type { BrokerVersions, ClusterDescription, LogDirDescription } from './options.ts'
 import { type Outcome, outcome, refusal, settleEach } from './outcome.ts'
 
 export async function describeCluster(
-  call: AdminCall,
+  cluster: Caller,
   includeFenced: boolean,
 ): Promise<ClusterDescription> {
   const body = (version: number) => ({
@@ -26,7 +27,7 @@ export async function describeCluster(
     ...(version >= 2 && { includeFencedBrokers: includeFenced }),
   })
   try {
-    const { clusterId, controllerId, brokers } = await call.caller.call(
+    const { clusterId, controllerId, brokers } = await cluster.call(
       describeClusterRequest,
       describeClusterResponse,
       body,
@@ -35,14 +36,14 @@ export async function describeCluster(
     return { clusterId, controllerId, brokers: brokers.toSorted((a, b) => a.brokerId - b.brokerId) }
   } catch (error) {
     const isOld = error instanceof KafkaError && error.error === 'UNSUPPORTED_VERSION'
-    if (isOld) return await fromMetadata(call)
+    if (isOld) return await fromMetadata(cluster)
     throw error
   }
 }
 
 /** Brokers before Kafka 2.8 (KIP-700). */
-async function fromMetadata(call: AdminCall): Promise<ClusterDescription> {
-  const { clusterId, controllerId, brokers } = await call.caller.metadata([])
+async function fromMetadata(cluster: Caller): Promise<ClusterDescription> {
+  const { clusterId, controllerId, brokers } = await cluster.metadata([])
   return {
     clusterId,
     controllerId,
