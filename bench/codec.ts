@@ -1,5 +1,5 @@
 /**
- * Throughput of the codecs of Produce and Fetch: `node bench/codec.ts`. MB/s counts the bytes of
+ * Throughput of the codecs of Produce and Fetch: `node bench/codec.ts`. Bytes are those of
  * whole frames; records are neither copied nor looked at, so large batches show what a frame costs
  * and many small ones what a partition costs.
  */
@@ -9,6 +9,7 @@ import { decode, encode } from '../src/protocol/compile.ts'
 import { fetchRequest, fetchResponse } from '../src/protocol/messages/fetch.ts'
 import { produceRequest, produceResponse } from '../src/protocol/messages/produce.ts'
 import type { Fields, Message, OutgoingFields } from '../src/protocol/schema.ts'
+import { printFigures } from './micro-table.ts'
 
 const topicIds = Array.from({ length: 10 }, (_, i) => Buffer.alloc(16, i + 1).toString('base64url'))
 
@@ -117,14 +118,4 @@ both('Fetch response, 1 partition of 1 MiB', fetchResponse, 17, fetched(1, 1_048
 both('Fetch response, 100 partitions of 1 KiB', fetchResponse, 17, fetched(100, 1024))
 
 const { benchmarks } = await run({ format: 'quiet' })
-console.log(
-  `${'frame'.padEnd(52)} ${'bytes'.padStart(9)} ${'median ns'.padStart(9)} ${'MB/s'.padStart(9)}`,
-)
-for (const { alias, runs } of benchmarks) {
-  const nanoseconds = runs[0]?.stats?.p50 ?? Number.NaN
-  const bytes = frameBytes.get(alias) ?? 0
-  const rate = (bytes / nanoseconds) * 1000
-  console.log(
-    `${alias.padEnd(52)} ${String(bytes).padStart(9)} ${nanoseconds.toFixed(0).padStart(9)} ${rate.toFixed(0).padStart(9)}`,
-  )
-}
+printFigures(benchmarks, name => frameBytes.get(name))
