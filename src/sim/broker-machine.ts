@@ -30,6 +30,8 @@ export class BrokerMachine {
   isKeptUp = true
   /** Revision of the store at which the process now running was started. */
   startedRevision = 0n
+  /** When that was. */
+  startedMs = 0
   /** Of the process now running: counts up. */
   generation = 0
   readonly #world: World
@@ -37,17 +39,19 @@ export class BrokerMachine {
   readonly #onFault: (error: unknown) => void
   #parts: Parts | undefined
   #isRunning = false
+  #isStopping = false
 
-  /** `onFault` is told of what no broker may end with. */
+  /** `onFault` is told of what no broker may end with; `host` is for a second broker of an id. */
   constructor(
     world: World,
     brokerId: number,
     properties: Readonly<Record<string, string>>,
     onFault: (error: unknown) => void,
+    host = `broker${brokerId}`,
   ) {
     this.#world = world
     this.brokerId = brokerId
-    this.host = `broker${brokerId}`
+    this.host = host
     this.#properties = properties
     this.#onFault = onFault
   }
@@ -66,9 +70,40 @@ export class BrokerMachine {
   start(): void {
     if (this.#isRunning) return
     this.#isRunning = true
+    this.#isStopping = false
     const generation = ++this.generation
     this.startedRevision = this.#world.metadata.model.revision
+    this.startedMs = this.#world.nowMs
     const isCurrent = () => generation === this.generation && this.#isRunning
+    this.#launch().then(
+      parts => {
+        if (!isCurrent()) return
+        this.#parts = parts
+        void parts.ended.promise.then(error => {
+          if (error !== undefined && isCurrent()) this.#endedBy(error)
+        })
+      },
+      error => {
+        if (isCurrent()) this.#endedBy(error)
+      },
+    )
+  }
+
+  /** A further process on the same data directory, as from a second hand: it has to give up. */
+  startBeside(): void {
+    const first = this.#parts
+    if (first === undefined || this.#isStopping) return
+    this.#world.start(this.host)
+    const outcome: Promise<unknown> = this.#launch().catch(error => error)
+    void outcome.then(cause => {
+      const isAlone = this.#parts !== first || this.#isStopping
+      if (isAlone || cause instanceof DirectoryLockedError) return
+      this.#onFault(new Error(`OneProcess: two of ${this.host} had one directory`, { cause }))
+    })
+  }
+
+  /** The broker as the newest process of the machine. */
+  async #launch(): Promise<Parts> {
     const options = {
       io: this.#world.io(this.host),
       store: this.#world.store(this.host),
@@ -79,20 +114,7 @@ export class BrokerMachine {
         'log.dirs': '/data',
       },
     }
-    brokerWorld(options)
-      .then(world => startParts(world, options))
-      .then(
-        parts => {
-          if (!isCurrent()) return
-          this.#parts = parts
-          void parts.ended.promise.then(error => {
-            if (error !== undefined && isCurrent()) this.#endedBy(error)
-          })
-        },
-        error => {
-          if (isCurrent()) this.#endedBy(error)
-        },
-      )
+    return startParts(await brokerWorld(options), options)
   }
 
   /** At once; its disk keeps all that was written. */
@@ -114,6 +136,7 @@ export class BrokerMachine {
     const { generation } = this
     const parts = this.#parts
     if (parts === undefined) return this.kill()
+    this.#isStopping = true
     let isOver = false
     parts.stop().then(
       () => {

@@ -5,7 +5,7 @@
  */
 import type { BrokerMachine } from './broker-machine.ts'
 import type { Invariants } from './invariants.ts'
-import type { LossBudget } from './loss-budget.ts'
+import { type LossBudget, lastingLoss } from './loss-budget.ts'
 import type { Prng } from './random.ts'
 import type { StoreFault } from './store.ts'
 import type { World } from './world.ts'
@@ -21,6 +21,10 @@ export interface FaultScene {
   readonly losses: LossBudget
   /** Every record is synced before it counts: a power loss takes nothing that counts. */
   readonly isSynced: boolean
+  /** Partitions come and move meanwhile. */
+  readonly isAdministered: boolean
+  /** A machine with an empty disk and a broker of the same id, not started. */
+  twinOf(machine: BrokerMachine): BrokerMachine
 }
 
 /** Begins a fault for `durationMs`; answers how to end it, or undefined when it was over at once. */
@@ -129,6 +133,35 @@ const processes = {
     machine.isKeptUp = false
     void machine.stop()
     return startAgain(scene, machine, durationMs)
+  },
+  secondStart(scene, durationMs) {
+    const machine = one(scene, scene.machines)
+    for (let count = 1 + scene.chance.below(3); count > 0; count--) {
+      within(scene, durationMs, () => machine.startBeside())
+    }
+    return undefined
+  },
+  /**
+   * Another machine gets the id of a broker that is out of touch with the store: if that lasts, the
+   * older one loses its registration to it, and with that its place in every ISR.
+   */
+  twin(scene) {
+    const { world, machines, chance, losses } = scene
+    const { metadata } = world
+    const older = one(scene, machines)
+    if (scene.isAdministered || !losses.take(older.brokerId, lastingLoss)) return undefined
+    const isPaused = chance.chance(0.5)
+    if (isPaused) world.pause(older.host)
+    else metadata.cutOff(older.host)
+    const twin = scene.twinOf(older)
+    twin.start()
+    return () => {
+      twin.isKeptUp = false
+      twin.kill()
+      if (isPaused) world.resume(older.host)
+      else metadata.rejoin(older.host)
+      losses.settle(older.brokerId, metadata.model.revision)
+    }
   },
   clock(scene) {
     const { world, chance } = scene
@@ -290,6 +323,24 @@ const store = {
     })
     return end
   },
+  /** Leases live longer than their time, never shorter; requests are perhaps not answered for a while. */
+  leaderChange(scene, durationMs) {
+    const { world, chance } = scene
+    const { metadata } = world
+    for (let count = 1 + chance.below(3); count > 0; count--) {
+      const awayMs = chance.chance(0.5) ? chance.between(10, 1_000) : 0
+      within(scene, durationMs, () => {
+        metadata.extendLeases()
+        if (awayMs === 0 || metadata.fault !== undefined) return
+        const away = () => 'lost' as const
+        metadata.fault = away
+        void world.sleep(awayMs).then(() => {
+          if (metadata.fault === away) metadata.fault = undefined
+        })
+      })
+    }
+    return undefined
+  },
   lateExpiry({ world, chance }) {
     world.metadata.expiryLateMs = { min: 0, max: chance.between(500, 4_000) }
     return () => {
@@ -339,6 +390,18 @@ function heal({ world, machines, invariants }: FaultScene): void {
     world.metadata.rejoin(machine.host)
     world.resume(machine.host)
     machine.isKeptUp = true
+    if (isHalfOut(world, machine)) machine.kill()
     machine.start()
   }
+}
+
+/** A folder that a full disk did not take is not tried again: a person starts the broker anew. */
+function isHalfOut({ reported }: World, { host, startedMs }: BrokerMachine): boolean {
+  return reported.some(
+    line =>
+      line.host === host &&
+      line.atMs >= startedMs &&
+      line.message === 'a partition is out of use' &&
+      String(line.fields.error).includes('disk is full'),
+  )
 }

@@ -123,20 +123,21 @@ class ClusterRun {
   readonly #invariants: Invariants
   readonly #workload: Workload
   readonly #partitions: PartitionName[] = []
+  readonly #onFault = (error: unknown) => {
+    this.#fault ??= { error }
+  }
   #faults: ReadonlyMap<string, number> = new Map()
   #fault: { readonly error: unknown } | undefined
+  #twins = 0
 
   constructor(world: World, seed: number, chance: Prng, setting: Setting) {
     this.#world = world
     this.#seed = seed
     this.#chance = chance
     this.#setting = setting
-    const onFault = (error: unknown) => {
-      this.#fault ??= { error }
-    }
     this.#machines = Array.from(
       { length: setting.brokers },
-      (_, index) => new BrokerMachine(world, index + 1, propertiesOf(setting), onFault),
+      (_, index) => new BrokerMachine(world, index + 1, propertiesOf(setting), this.#onFault),
     )
     this.#invariants = new Invariants(world, this.#machines, setting.flush === 'sync')
     this.#workload = {
@@ -197,6 +198,8 @@ class ClusterRun {
       invariants: this.#invariants,
       losses: new LossBudget(this.#invariants),
       isSynced: this.#setting.flush === 'sync',
+      isAdministered: this.#setting.isAdministered,
+      twinOf: machine => this.#twinOf(machine),
     }
     this.#faults = await faultPeriods(scene, this.#world.nowMs + this.#setting.faultsMs)
     this.#workload.isSettling = true
@@ -209,6 +212,14 @@ class ClusterRun {
     this.#invariants.checkEnd()
     const promises = { keptAcknowledged: true, stableOffsets: true }
     return check(this.#workload.attempts, this.#workload.seen, final, promises)
+  }
+
+  #twinOf({ brokerId }: BrokerMachine): BrokerMachine {
+    const host = `twin${++this.#twins}of${brokerId}`
+    const properties = propertiesOf(this.#setting)
+    const twin = new BrokerMachine(this.#world, brokerId, properties, this.#onFault, host)
+    this.#invariants.add(twin)
+    return twin
   }
 
   #client(name: string): Cluster {

@@ -47,7 +47,7 @@ export class Invariants implements DiskLogListener {
   checks = 0
   readonly #world: World
   readonly #isSynced: boolean
-  readonly #machines: ReadonlyMap<string, BrokerMachine>
+  readonly #machines = new Map<string, BrokerMachine>()
   readonly #history = new StoreHistory(etcdMinTtlMs)
   readonly #disks = new Map<string, DiskLogs>()
   readonly #truths = new Map<string, PartitionTruth>()
@@ -70,10 +70,14 @@ export class Invariants implements DiskLogListener {
     this.#world = world
     this.#isSynced = isSynced
     world.metadata.history = this.#history
-    this.#machines = new Map(machines.map(machine => [machine.host, machine]))
-    for (const { host } of machines) {
-      this.#disks.set(host, new DiskLogs(host, world.disk(host), this))
-    }
+    for (const machine of machines) this.add(machine)
+  }
+
+  /** One more machine to look at. */
+  add(machine: BrokerMachine): void {
+    const { host } = machine
+    this.#machines.set(host, machine)
+    this.#disks.set(host, new DiskLogs(host, this.#world.disk(host), this))
   }
 
   /** The last things that happened, oldest first, with what brokers reported. */

@@ -5,6 +5,9 @@
  */
 import type { Invariants } from './invariants.ts'
 
+/** Of a broker that goes on losing until `settle`. */
+export const lastingLoss = 2n ** 62n
+
 /** Keeps the faults of a run within the promise. */
 export class LossBudget {
   readonly #invariants: Invariants
@@ -35,5 +38,12 @@ export class LossBudget {
       this.#lost.set(name, lost.set(brokerId, revision))
     }
     return true
+  }
+
+  /** What was taken as lasting is over at `revision`. */
+  settle(brokerId: number, revision: bigint): void {
+    for (const lost of this.#lost.values()) {
+      if (lost.get(brokerId) === lastingLoss) lost.set(brokerId, revision)
+    }
   }
 }

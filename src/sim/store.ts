@@ -76,6 +76,15 @@ export class SimulatedStore {
     return this.#model
   }
 
+  /** As when etcd changes its leader: every lease starts again at its full TTL. */
+  extendLeases(): void {
+    const { nowMs } = this.#events
+    for (const { id } of this.#model.content().leases) {
+      this.history?.keptAlive(id, nowMs, this.#model.keepAlive(id, nowMs))
+    }
+    this.#armExpiry()
+  }
+
   /** Ends all watches as `broken`. */
   breakWatches(): void {
     this.#watches.break(new StoreUnavailableError('simulated end of the watch'))

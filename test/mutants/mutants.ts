@@ -203,4 +203,16 @@ export const mutants: readonly Mutant[] = [
     'this.#sink.events(events, revision)',
     'this.#sink.events(events.slice(0, 1), revision)',
   ),
+  mutant(
+    'a store counts a lease from half its time on',
+    'io/store-model.ts',
+    'lease.expiresAtMs = nowMs + lease.ttlMs',
+    'lease.expiresAtMs = nowMs + lease.ttlMs / 2',
+  ),
+  mutant(
+    'a data directory is used without its lock',
+    'log/log-directory.ts',
+    'const lock = await io.disk.lock(path)',
+    'const lock = await io.disk.lock(path).catch(() => ({ inode: 1, release: async () => {} }))',
+  ),
 ]
