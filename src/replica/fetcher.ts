@@ -6,8 +6,9 @@
  * request goes out when that is done: it names all of them again. A disk that is slow holds only its
  * own partitions: after `writePatienceMs` the others are asked without them, and the leader waits less
  * for news, so that they are not missed for long. And a partition that comes while the leader keeps a
- * request waiting for news of others is not kept waiting, too: the request is given up with its
- * connection, for until the newcomer is fetched nobody can write to it with acks=all.
+ * request waiting for news of others is not kept waiting, too, if writes to it with acks=all wait for
+ * this replica: the request is given up with its connection. Who is out of the ISR comes along with
+ * the next request: when a broker starts, hundreds of them come one after the other.
  *
  * What is being written counts against the bound of the next answer: no more than
  * replica.fetch.response.max.bytes is in memory, but for a first batch that is larger. A replica that
@@ -62,7 +63,7 @@ export class Fetcher {
   readonly #options: FetcherOptions
   /** Who was served last comes last. */
   readonly #followings = new Set<Following>()
-  /** Those that no request has asked for yet. */
+  /** Those that no request has asked for yet, and that writes wait for. */
   readonly #newcomers = new Set<Following>()
   readonly #session = new FetchSession<Following>()
   #writingBytes = 0
@@ -87,9 +88,10 @@ export class Fetcher {
     return this.#followings.size
   }
 
-  add(following: Following): void {
+  /** `isAwaited`: nobody can write to it with acks=all before it is asked for. */
+  add(following: Following, isAwaited: boolean): void {
     this.#followings.add(following)
-    this.#newcomers.add(following)
+    if (isAwaited) this.#newcomers.add(following)
     following.onReady = () => this.wake()
     this.wake()
     this.#running ??= this.#run()

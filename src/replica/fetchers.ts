@@ -44,15 +44,21 @@ export class Fetchers {
     return this.#followed.get(log)?.following.leaderEpoch ?? -1
   }
 
-  /** Begins; after `unfollow` has resolved. */
-  follow(partition: FollowedPartition, log: Log, leaderId: number, leaderEpoch: number): void {
+  /** Begins; after `unfollow` has resolved. `isAwaited`: writes with acks=all wait for this replica. */
+  follow(
+    partition: FollowedPartition,
+    log: Log,
+    leaderId: number,
+    leaderEpoch: number,
+    isAwaited: boolean,
+  ): void {
     const { clock, report } = this.#io
     const backoffMs = () => this.#options.config().backoffMs
     const options = { clock, report, log, partition, leaderId, leaderEpoch, backoffMs }
     const following = new Following(options)
     const fetcher = this.#fetcherFor(following)
     this.#followed.set(log, { following, fetcher })
-    fetcher.add(following)
+    fetcher.add(following, isAwaited)
   }
 
   /** No answer is used from now on; resolves when nothing is done to the log any more. */

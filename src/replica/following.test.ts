@@ -93,11 +93,11 @@ class Stage {
   }
 
   follow(leaderEpoch: number): void {
-    this.fetchers.follow(this.partition, this.log, leaderId, leaderEpoch)
+    this.fetchers.follow(this.partition, this.log, leaderId, leaderEpoch, true)
   }
 
   /** Partition 1, too. */
-  followOther(leaderEpoch: number): void {
+  followOther(leaderEpoch: number, isAwaited = true): void {
     const partition = new Partition(
       this.world.io('follower').clock,
       this,
@@ -105,7 +105,7 @@ class Stage {
       logConfig,
       0,
     )
-    this.fetchers.follow(partition, this.#otherLog, leaderId, leaderEpoch)
+    this.fetchers.follow(partition, this.#otherLog, leaderId, leaderEpoch, isAwaited)
   }
 
   /** The next Fetch. */
@@ -300,6 +300,25 @@ test('an answer to an earlier leadership’s request is not used, whatever it sa
       await stage.fetchers.unfollow(stage.log)
       stage.answer(next.request, {})
     }
+  }))
+
+test('a request that waits for news is given up for a newcomer only if writes wait for that', () =>
+  staged(async stage => {
+    stage.follow(3)
+    const { request } = await stage.position()
+    stage.followOther(3, false)
+    await stage.world.sleep(200)
+    assert.equal(stage.seen.length, 1)
+    // It comes along with the next request.
+    stage.answer(request, {})
+    await stage.next()
+    assert.equal(stage.seen[1]!.topics[0]!.partitions.length, 2)
+
+    await stage.fetchers.unfollow(stage.log)
+    stage.follow(4)
+    await stage.next()
+    const epochs = stage.seen[2]!.topics[0]!.partitions.map(each => each.currentLeaderEpoch)
+    assert.deepEqual(epochs.toSorted(), [3, 4])
   }))
 
 test('a second part of an answer for the same partition is not used', () =>

@@ -555,8 +555,15 @@ export class Replicas {
     if (log.isDamaged) await this.#repair(hosted)
     const state = stateNow()
     if (this.#isClosed || !isToFollow(state)) return
-    partition.follow(state!.leaderEpoch)
-    this.#fetchers.follow(partition, log, state!.leader![0], state!.leaderEpoch)
+    const { leader, leaderEpoch } = state!
+    partition.follow(leaderEpoch)
+    this.#fetchers.follow(partition, log, leader![0], leaderEpoch, this.#isAwaited(state!))
+  }
+
+  /** Nobody can write with acks=all while this replica does not fetch. */
+  #isAwaited({ isr, minIsr }: PartitionState): boolean {
+    const self = this.#self() ?? null
+    return isr.length < minIsr || isr.some(entry => sameMember(entry, self))
   }
 
   /** Whoever follows fetches again what is damaged: once it counts nowhere as complete (§9). */
