@@ -155,6 +155,21 @@ test('a state that another writer made of an unanswered proposal is not taken fo
     )
   }))
 
+test('few proposals are under way at the same time, and all get their turn', () =>
+  onBench(async (bench, world) => {
+    const proposal = await bench.expansion()
+    let [underWay, most] = [0, 0]
+    const store = bench.store.txn.bind(bench.store)
+    bench.store.txn = async (...transaction) => {
+      most = Math.max(most, ++underWay)
+      return await store(...transaction).finally(() => underWay--)
+    }
+    for (let count = 0; count < 100; count++) bench.changes.propose(bench, proposal)
+    await world.sleep(1000)
+    assert.equal(bench.outcomes.length, 100)
+    assert.ok(most > 1 && most <= 8, `${most} at once`)
+  }))
+
 test('a proposal on an older state is refused with the state found', () =>
   onBench(async (bench, world) => {
     const proposal = await bench.expansion()

@@ -5,7 +5,8 @@
  * proposal stays pending and its members count. The compares are on the partition's revision, on this
  * broker's own registration, and for each member that joins on its registration and on its not having
  * begun to stop: an added broker that died, restarted or begun to stop meanwhile cannot enter, whatever
- * this broker's image said. One timer looks for members that lag, for all partitions; while none has
+ * this broker's image said. A broker that comes back joins hundreds at once: few are under way at the
+ * same time, for what it takes to send them is taken from those who read and write. One timer looks for members that lag, for all partitions; while none has
  * followers there is none.
  */
 import { electable } from '../cluster/handover-state.ts'
@@ -14,8 +15,11 @@ import { codecs, keys } from '../cluster/keys.ts'
 import { nextState } from '../cluster/partition-state.ts'
 import type { Transactor } from '../cluster/transact.ts'
 import type { Compare, Io, Timer } from '../io/io.ts'
+import { Gate } from './gate.ts'
 import type { IsrProposal, KnownState } from './leader-state.ts'
 import type { LeaderDriver, Partition } from './partition.ts'
+
+const concurrentProposals = 8
 
 /** What `IsrChanges` works on. */
 export interface IsrChangesOptions {
@@ -42,6 +46,7 @@ export class IsrChanges implements LeaderDriver {
   failures = 0
   readonly #io: Io
   readonly #options: IsrChangesOptions
+  readonly #gate = new Gate(concurrentProposals)
   /** Led here, with followers. */
   readonly #watched = new Set<Watched>()
   #timer: Timer | undefined
@@ -72,7 +77,8 @@ export class IsrChanges implements LeaderDriver {
 
   propose(partition: Proposer, proposal: IsrProposal): void {
     if (this.#isClosed) return
-    void this.#send(partition, proposal).catch(error => {
+    const sent = this.#gate.run(() => this.#send(partition, proposal))
+    void sent.catch(error => {
       // Without a definite answer the proposal stays pending: its members go on to count.
       if (!this.#isClosed) {
         const { topic, index } = partition
@@ -89,6 +95,7 @@ export class IsrChanges implements LeaderDriver {
   }
 
   async #send(partition: Proposer, proposal: IsrProposal): Promise<void> {
+    if (this.#isClosed) return
     const { transactor, image } = this.#options
     const { from, isr } = proposal
     const key = keys.partition(partition.topicId, partition.index)
