@@ -2,9 +2,9 @@
  * One broker beside two on the same machine: node bench/cluster/per-core.ts [options]
  *
  * A broker serves from one thread. Two of them, with the partitions of one topic spread over both
- * (replication factor 1, one etcd), show what a further core brings. They take turns, each with empty
- * directories; the client costs next to nothing (wire.mjs of ../shared/bench, or of BENCH), but it
- * and etcd need the same cores. Printed are medians, and the range of the ratios of the turns.
+ * (replication factor 1, one etcd), show what a further core brings. They take turns, each with
+ * empty directories; the client costs next to nothing (wire.mjs of ../shared/bench, or of BENCH),
+ * but it and etcd need the same cores. Printed are medians, and the range of the turns' ratios.
  *
  *   --mb N          to produce, and to consume, in each turn; 1024 by default
  *   --rounds N      turns of each; 3 by default
