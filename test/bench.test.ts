@@ -79,18 +79,18 @@ test('every goal stands at a line that is measured', () => {
   assert.equal(goalOf('latency', 'paced-1k', 'p99')?.atMost, 0.2)
 })
 
-test('what is kept of a rate with many is compared pair by pair', () => {
-  const kept = keptRate(
-    [
-      [100, 200],
-      [100, 100],
-    ],
-    [
-      [50, 50],
-      [80, 40],
-    ],
-  )
-  assert.deepEqual([kept.ratio, kept.min, kept.max], [2, 2, 2])
+test('what is lost of a rate with many is compared pair by pair, and a gain is no loss', () => {
+  const few = [
+    [100, 200],
+    [100, 100],
+  ] as const
+  const lost = keptRate(few, [
+    [50, 50],
+    [80, 40],
+  ])
+  assert.deepEqual([lost.a, lost.b, lost.min, lost.max], [0.65, 0.325, 2, 2])
+  const { ratio, a, b } = keptRate([[100, 100]], [[200, 900]])
+  assert.deepEqual([ratio, a, b], [1, 2, 9])
 })
 
 test('a figure of compare is found by workload and figure', () => {

@@ -33,6 +33,7 @@ const style = `
   .plain { fill: #94a3b8 }
   .whisker { stroke: #374151; stroke-width: 1.2 }
   .goal { stroke: #2563eb; stroke-width: 2.5 }
+  .aim { fill: #2563eb }
   @media (prefers-color-scheme: dark) {
     text { fill: #d1d5db }
     .quiet, .quiet text { fill: #9ca3af }
@@ -43,6 +44,7 @@ const style = `
     .plain { fill: #64748b }
     .whisker { stroke: #e5e7eb }
     .goal { stroke: #60a5fa }
+    .aim { fill: #60a5fa }
   }`
 
 /** Where a ratio is, in the width of the picture. */
@@ -69,7 +71,7 @@ function bar(row: Row, y: number, x: (ratio: number) => number): string {
   const middle = y + rowHeight / 2
   const [from, to] = [Math.min(x(1), x(row.ratio)), Math.max(x(1), x(row.ratio))]
   const goal = goalRatio(row)
-  const kind = goal === undefined ? 'plain' : row.met === 'yes' ? 'met' : 'missed'
+  const kind = row.goal === '' ? 'plain' : row.met === 'yes' ? 'met' : 'missed'
   const by = row.client === '' ? '' : ` (${row.client})`
   const beside = row.peerName === 'limit' ? ' : limit' : ''
   const label = `${row.title}${by}: ${figureTitles[row.figure]}${beside}`
@@ -112,7 +114,7 @@ export function plot(allRows: readonly Row[], subtitle: string): string {
   )
   const height = y + footHeight
   const legend =
-    '<tspan class="met">■</tspan> goal met  <tspan class="missed">■</tspan> missed  <tspan class="plain">■</tspan> no goal  │ goal  ├─┤ range of the pairs'
+    '<tspan class="met">■</tspan> goal met  <tspan class="missed">■</tspan> missed  <tspan class="plain">■</tspan> no goal  <tspan class="aim">┃</tspan> goal  ├─┤ range of the pairs'
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-label="Ottla beside Apache Kafka: ratios">`,
     `<style>${style}\n</style>`,

@@ -98,16 +98,20 @@ export function compared(
   }
 }
 
-/** What is kept of the rate of `few` with `many`, pair by pair. */
+/**
+ * What is kept of the rate of `few` with `many`, pair by pair. The ratio compares losses: who is
+ * faster with many has lost nothing, and counts as 1.
+ */
 export function keptRate(
   few: readonly (readonly [number, number])[],
   many: readonly (readonly [number, number])[],
 ): Compared {
-  const both = many.slice(0, few.length)
-  return compared(
-    'times',
-    both.map(([a, b], index) => [a / few[index]![0], b / few[index]![1]] as const),
-  )
+  const kept = many
+    .slice(0, few.length)
+    .map(([a, b], index) => [a / few[index]![0], b / few[index]![1]] as const)
+  const losses = kept.map(([a, b]) => [Math.min(1, a), Math.min(1, b)] as const)
+  const { a, b } = compared('times', kept)
+  return { ...compared('times', losses), a, b }
 }
 
 /** Of compare's JSON lines `{ name: 'produce-1k.records', … }`, one figure of one workload. */
