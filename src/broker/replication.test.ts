@@ -98,6 +98,28 @@ test('a leader whose disk is full makes way for a broker that has room, and foll
     cluster.close()
   }))
 
+test('a new topic whose leader has no room for it is led by another, and copied when there is room', () =>
+  simulated().run(async world => {
+    await startBrokers(world, 3)
+    const cluster = clientOf(world, [1, 2, 3])
+    for (const id of [1, 2, 3]) {
+      world.disk(hostOf(id)).fault = (operation, path) =>
+        operation === 'write' && path.includes(`/${topic}-0`) ? 'ENOSPC' : undefined
+    }
+    await create(cluster, { 'min.insync.replicas': '2' })
+    const { topics } = await cluster.metadata()
+    const leader = topics.find(({ name }) => name === topic)!.partitions[0]!.leaderId
+    for (const id of [1, 2, 3].filter(other => other !== leader)) {
+      world.disk(hostOf(id)).fault = undefined
+    }
+    await world.sleep(25_000)
+    await produce(cluster, 'a')
+    world.disk(hostOf(leader)).fault = undefined
+    await world.sleep(10_000)
+    for (const id of [1, 2, 3]) assert.deepEqual(await valuesOn(world, id), ['a'], `broker ${id}`)
+    cluster.close()
+  }))
+
 test('a follower that a start finds damaged leaves the ISR, is copied anew from there, and comes back', () =>
   simulated().run(async world => {
     await startBrokers(world, 3, { 'broker.session.timeout.ms': '2000' })

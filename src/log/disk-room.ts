@@ -20,6 +20,13 @@ const defaultPart = 0.02
 /** So much more than the bound has to be free again. */
 const hysteresis = 1 / 8
 
+/** Nothing was changed, for want of room: it may be tried again. */
+export class NoRoomError extends KafkaError {
+  constructor(message: string) {
+    super('KAFKA_STORAGE_ERROR', message)
+  }
+}
+
 /** The room on the disk of one directory. */
 export class DiskRoom {
   readonly #io: Io

@@ -29,6 +29,18 @@ export async function makeFolder(disk: Disk, folder: string, topicId: string): P
   }
 }
 
+/** Takes back what `makeFolder` made, as far as it came; false: not, for it may hold records. */
+export async function unmakeFolder(disk: Disk, folder: string): Promise<boolean> {
+  try {
+    if ((await disk.stat(folder)) === undefined) return true
+    if (await hasRecords(disk, folder)) return false
+    await disk.remove(folder)
+    return true
+  } catch {
+    return true // What is left of it is taken by the next try.
+  }
+}
+
 /** The topic id and both names are on the disk. `names` are those of the directory. */
 export async function settleFolder(
   disk: Disk,

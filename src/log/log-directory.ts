@@ -20,7 +20,7 @@ import {
 } from './checkpoint-file.ts'
 import { type DirectoryFacts, lastRunOf, readDirectoryFacts } from './directory-facts.ts'
 import { DirectorySync } from './directory-sync.ts'
-import { DiskRoom } from './disk-room.ts'
+import { DiskRoom, NoRoomError } from './disk-room.ts'
 import {
   cleanShutdownName,
   compactionName,
@@ -37,12 +37,13 @@ import {
   recoveryPointsName,
   retiredFolderName,
 } from './file-names.ts'
-import { hasRecords, makeFolder, settleFolder } from './folder.ts'
+import { hasRecords, makeFolder, settleFolder, unmakeFolder } from './folder.ts'
 import { IndexCache } from './index-file.ts'
 import { Log } from './log.ts'
 import type { LogHost } from './log-host.ts'
 import { OpenFiles } from './open-files.ts'
 import { type LastRun, recoverLog } from './recovery.ts'
+import { isDiskFull } from './segment.ts'
 import { formatSession, type Session, sessionFileName } from './session-file.ts'
 import { TailCache } from './tail-cache.ts'
 
@@ -390,7 +391,12 @@ export class LogDirectory {
       this.#nowOpen(name, log)
       return log
     } catch (error) {
-      throw this.#storageError(name, error)
+      if (!isDiskFull(error)) throw this.#storageError(name, error)
+      // It is tried again, and must find it as it was.
+      if (known?.topicId === undefined && (await unmakeFolder(this.#io.disk, folder))) {
+        this.#folders.delete(name)
+      }
+      throw new NoRoomError((error as Error).message)
     }
   }
 
@@ -582,7 +588,7 @@ export class LogDirectory {
   /** Old checkpoints are no harm: the next start reads more. A full disk is no reason to stop. */
   #checkpointFailed(error: Error): void {
     this.#io.report.warn({ directory: this.path }, `checkpoint not written: ${error.message}`)
-    if (!(error instanceof DiskError && error.code === 'ENOSPC')) this.takeOffline(error)
+    if (!isDiskFull(error)) this.takeOffline(error)
   }
 
   /** A pass of compaction came to its end: notes to where, for the next start. */

@@ -87,6 +87,17 @@ export class IsrChanges implements LeaderDriver {
     })
   }
 
+  /**
+   * This broker leads and cannot, for want of room: the rest of the ISR is to, if one of it can. It
+   * leaves complete as it is, and comes back as any follower.
+   */
+  makeWay(of: Pick<Partition, 'topic' | 'topicId' | 'index'>, known: KnownState): void {
+    const { image, brokerId } = this.#options
+    const isr = known.value.isr.filter(([id]) => id !== brokerId)
+    if (!isr.some(([id, epoch]) => image.usable(id) === epoch)) return
+    this.propose({ ...of, onIsrOutcome() {} }, { from: known, isr, added: [] })
+  }
+
   /** Proposals under way stay as they are. */
   close(): void {
     this.#isClosed = true

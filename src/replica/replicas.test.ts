@@ -469,3 +469,59 @@ test('who follows leaderships is told when each begins and ends', () =>
     await create('u')
     assert.equal(told.length, 2)
   }))
+
+test('a partition that is made while the disk is full is made when there is room', () =>
+  onBroker(async ({ create, replicas }, world) => {
+    const disk = world.disk('1')
+    disk.fault = (operation, path) =>
+      operation === 'write' && path.includes('/t-0') ? 'ENOSPC' : undefined
+    await create('t')
+    assert.throws(() => replicas.leader('t', 0), { error: 'KAFKA_STORAGE_ERROR' })
+    assert.deepEqual(await folders(world), [], 'nothing half made is left')
+    await world.sleep(30_000)
+    disk.fault = undefined
+    await world.sleep(6000)
+    assert.equal(await produce(replicas.leader('t', 0), 'a'), 0)
+    await world.sleep(30_000)
+    const told = world.reported.filter(({ message }) => /out of use|in use|opened/.test(message))
+    assert.deepEqual(
+      told.map(({ level, message }) => `${level}: ${message}`),
+      [
+        'error: a partition is out of use until there is room on its disk: free some, it is tried again',
+        'info: there is room: the partition is in use',
+      ],
+    )
+  }))
+
+test('a topic that is deleted while its disk is full is tried no more, and its name is free', () =>
+  onBroker(async ({ create, remove, replicas }, world) => {
+    const disk = world.disk('1')
+    disk.fault = (operation, path) =>
+      operation === 'write' && path.includes('/t-0') ? 'ENOSPC' : undefined
+    await create('t')
+    await remove('t')
+    disk.fault = undefined
+    await world.sleep(30_000)
+    assert.deepEqual(await folders(world), [])
+    await create('t')
+    assert.equal(await produce(replicas.leader('t', 0), 'a'), 0)
+  }))
+
+test('a partition that a start cannot open for want of room is opened when there is some', () =>
+  simulated().run(async world => {
+    const first = await startBroker(world)
+    await first.create('t')
+    await produce(first.replicas.leader('t', 0), 'a')
+    await first.stop()
+    world.kill('1')
+    const disk = world.disk('1')
+    // Recovery cannot put in order what it finds.
+    disk.fault = (operation, path) =>
+      operation === 'open' && path.includes('/t-0/0') ? 'EDQUOT' : undefined
+    const second = await startBroker(world)
+    assert.throws(() => second.replicas.leader('t', 0), { error: 'KAFKA_STORAGE_ERROR' })
+    disk.fault = undefined
+    await world.sleep(6000)
+    assert.deepEqual(await valuesOf(second.replicas.leader('t', 0)), ['a'])
+    await second.stop()
+  }))

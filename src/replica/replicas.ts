@@ -16,7 +16,7 @@ import type { Image, ImageChange, Topic } from '../cluster/image.ts'
 import type { ConfigScope } from '../cluster/keys.ts'
 import type { Membership } from '../cluster/membership.ts'
 import { type Member, type PartitionState, sameMember } from '../cluster/partition-state.ts'
-import { removeSelf, reportFoldersGone, reportLogEnds } from '../cluster/reports.ts'
+import { removeSelf, reportFoldersGone } from '../cluster/reports.ts'
 import type { Transactor } from '../cluster/transact.ts'
 import type { CleanerConfig } from '../config/cleaner-config.ts'
 import type { FetcherConfig } from '../config/fetcher-config.ts'
@@ -24,6 +24,7 @@ import type { LogConfig } from '../config/log-config.ts'
 import type { ScrubberConfig } from '../config/scrubber-config.ts'
 import type { ThrottleConfig } from '../config/throttle-config.ts'
 import type { Io } from '../io/io.ts'
+import { NoRoomError } from '../log/disk-room.ts'
 import { folderName, forgetMissingName } from '../log/file-names.ts'
 import type { Log } from '../log/log.ts'
 import { type LogDirectory, type LogFolder, SwapUnknownError } from '../log/log-directory.ts'
@@ -31,8 +32,10 @@ import { KafkaError } from '../protocol/errors.ts'
 import { Fetchers } from './fetchers.ts'
 import { Gate } from './gate.ts'
 import { IsrChanges } from './isr-changes.ts'
+import { LogEnds } from './log-ends.ts'
 import { type FutureReplica, type LogMove, LogMoves } from './log-moves.ts'
 import { Partition } from './partition.ts'
+import { type RoomWait, RoomWaits } from './room-waits.ts'
 import { SharedClock } from './shared-clock.ts'
 import { type Throttles, throttles } from './throttle.ts'
 import { type Hosted, Upkeep, watermarksIn } from './upkeep.ts'
@@ -120,12 +123,11 @@ export class Replicas {
   readonly #followers = new Set<(partition: Partition) => void>()
   readonly #moves: LogMoves
   readonly #fetchers: Fetchers
+  readonly #logEnds: LogEnds
+  readonly #roomWaits: RoomWaits
   #upkeep: Upkeep | undefined
   /** What all leaderships here are held as. */
   #member: Member | undefined
-  #isAnnouncing = false
-  /** More may be lost than what is being announced. */
-  #isToAnnounce = false
   #isClosed = false
 
   constructor(
@@ -151,6 +153,9 @@ export class Replicas {
       () => options.throttle().moveRate,
       move => this.#swapInTurn(move),
     )
+    const all = () => this.#all()
+    this.#logEnds = new LogEnds(io, { image, membership, transactor, all })
+    this.#roomWaits = new RoomWaits(io, (wait, isLong) => this.#openAgain(wait, isLong))
     this.#fetchers = new Fetchers(io, {
       peers: options.peers,
       config: () => options.fetcher(),
@@ -307,6 +312,8 @@ export class Replicas {
     this.#isClosed = true
     for (const cancel of this.#cancels) cancel()
     this.#upkeep?.end()
+    this.#logEnds.close()
+    this.#roomWaits.close()
     for (const { partition } of this.#all()) partition.resign()
     this.#clock.close()
     await this.#moves.close()
@@ -399,12 +406,12 @@ export class Replicas {
         for (const topic of this.#image.topics()) this.#configure(topic)
       }
     }
-    if ([...topics].some(topicId => this.#isLost(topicId))) this.#announceSoon()
+    if ([...topics].some(topicId => this.#logEnds.isLost(topicId))) this.#logEnds.announceSoon()
   }
 
   #followAll(): void {
     for (const { topicId } of this.#image.topics()) this.#follow(topicId)
-    this.#announceSoon()
+    this.#logEnds.announceSoon()
   }
 
   #configOf(topic: string): LogConfig {
@@ -525,7 +532,8 @@ export class Replicas {
       if (here !== undefined) await this.#drop(here, topic !== undefined)
       return
     }
-    const hosted = here ?? (await this.#open(topic!, index))
+    const hosted = here ?? (await this.#openIfRoom(topic!, index))
+    if (hosted === undefined) return
     await this.#lead(hosted)
     await this.#followLeader(hosted)
   }
@@ -577,6 +585,35 @@ export class Replicas {
     partition.onCut()
   }
 
+  /** Without room it is opened later. */
+  async #openIfRoom(topic: Topic, index: number): Promise<Hosted | undefined> {
+    const wait = { topic: topic.name, topicId: topic.topicId, index }
+    try {
+      const hosted = await this.#open(topic, index)
+      this.#roomWaits.end(wait, true)
+      return hosted
+    } catch (error) {
+      if (!(error instanceof NoRoomError)) {
+        this.#roomWaits.end(wait, false)
+        throw error
+      }
+      this.#failed.add(folderName(topic.name, index))
+      this.#roomWaits.add(wait, error)
+      return undefined
+    }
+  }
+
+  #openAgain(wait: RoomWait, isLong: boolean): void {
+    const { topic, topicId, index } = wait
+    const known = this.#image.partition(topicId, index)
+    if (known === undefined || !this.#isReplica(known.value)) {
+      this.#roomWaits.end(wait, false)
+      return
+    }
+    if (isLong && this.#isLeader(known.value)) this.isrChanges.makeWay(wait, known)
+    this.#settleInTurn(topic, topicId, index)
+  }
+
   async #open(topic: Topic, index: number): Promise<Hosted> {
     const { name, topicId } = topic
     const directory = this.#found.get(folderName(name, index)) ?? this.#roomiest()
@@ -586,6 +623,8 @@ export class Replicas {
       .openLog({ topic: name, partition: index, topicId, config })
       .catch(error => {
         this.#count(directory, -1)
+        // What came into being there must not be in two directories.
+        if (error instanceof NoRoomError) this.#found.set(folderName(name, index), directory)
         throw error
       })
     const watermark = directory.highWatermark(name, index)
@@ -601,7 +640,7 @@ export class Replicas {
     // Both may have changed while it was opened.
     partition.configure(this.#configOf(name))
     const state = this.#image.topicById(topicId)?.partitions[index]
-    if (state !== undefined && this.#isLostHere(state)) this.#announceSoon()
+    if (state !== undefined && this.#logEnds.isLostHere(state)) this.#logEnds.announceSoon()
     return hosted
   }
 
@@ -694,50 +733,6 @@ export class Replicas {
     await reportFoldersGone(this.#transactor, this.#image, brokerId, topicId).catch(error =>
       this.#io.report.warn({ topicId, error }, 'could not report that folders are gone'),
     )
-  }
-
-  /** Tells where logs end whose partitions nobody complete is left of; changes meanwhile are told too. */
-  #announceSoon(): void {
-    if (this.#isAnnouncing || this.#isClosed) {
-      this.#isToAnnounce = true
-      return
-    }
-    this.#isToAnnounce = false
-    const { registration, brokerId } = this.#membership
-    if (registration === undefined) return
-    const ends = [...this.#lostEnds()]
-    if (ends.length === 0) return
-    this.#isAnnouncing = true
-    void reportLogEnds(this.#transactor, brokerId, registration, ends)
-      .catch(error => {
-        // Without the registration nobody asks for it; after the next one it is told again.
-        this.#io.report.warn({ error }, 'could not tell where logs end')
-      })
-      .finally(() => {
-        this.#isAnnouncing = false
-        if (this.#isToAnnounce) this.#announceSoon()
-      })
-  }
-
-  #isLost(topicId: string): boolean {
-    const topic = this.#image.topicById(topicId)
-    return topic?.partitions.some(state => this.#isLostHere(state)) ?? false
-  }
-
-  /** Nobody complete is left, and this broker was complete last. */
-  #isLostHere({ isr, elr, lastKnown }: PartitionState): boolean {
-    const isNobodys = isr.length === 0 && elr.length === 0
-    return isNobodys && lastKnown.includes(this.#membership.brokerId)
-  }
-
-  *#lostEnds() {
-    for (const { log, partition } of this.#all()) {
-      if (partition.isOffline) continue
-      const state = this.#image.topicById(log.topicId)?.partitions[log.partition]
-      if (state === undefined || !this.#isLostHere(state)) continue
-      const { topicId, logEndOffset: endOffset } = log
-      yield { topicId, index: partition.index, lastEpoch: log.epochs.latest, endOffset }
-    }
   }
 
   #onOffline(directory: LogDirectory, error: Error): void {
