@@ -30,8 +30,6 @@ export class BrokerMachine {
   isKeptUp = true
   /** Revision of the store at which the process now running was started. */
   startedRevision = 0n
-  /** When that was. */
-  startedMs = 0
   /** Of the process now running: counts up. */
   generation = 0
   readonly #world: World
@@ -73,7 +71,6 @@ export class BrokerMachine {
     this.#isStopping = false
     const generation = ++this.generation
     this.startedRevision = this.#world.metadata.model.revision
-    this.startedMs = this.#world.nowMs
     const isCurrent = () => generation === this.generation && this.#isRunning
     this.#launch().then(
       parts => {

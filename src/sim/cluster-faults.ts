@@ -4,6 +4,8 @@
  * Every fault ends with its period at the latest, and says how.
  */
 import type { BrokerMachine } from './broker-machine.ts'
+import type { SimulatedDisk } from './disk.ts'
+import type { DiskLog } from './disk-logs.ts'
 import type { Invariants } from './invariants.ts'
 import { type LossBudget, lastingLoss } from './loss-budget.ts'
 import type { Prng } from './random.ts'
@@ -32,6 +34,8 @@ type Fault = (scene: FaultScene, durationMs: number) => (() => void) | undefined
 
 const normalDisk = { callMs: { min: 0.02, max: 0.3 }, syncMs: { min: 0.3, max: 5 } }
 const unlimitedBytes = 2 ** 40
+/** In a batch: what is before it has no CRC, in Kafka neither. */
+const crcPosition = 17
 
 function one<T>({ chance }: FaultScene, list: readonly T[]): T {
   return list[chance.below(list.length)]!
@@ -244,6 +248,29 @@ const disks = {
       disk.capacityBytes = unlimitedBytes
     }
   },
+  /** Bits of synced batches of one copy, where the CRC is or what it covers. */
+  flips(scene) {
+    const { world, chance, invariants, losses } = scene
+    const machine = one(scene, scene.machines)
+    const disk = world.disk(machine.host)
+    const batches = [...invariants.diskLogs(machine.host)].flatMap(log => coldBatches(log, disk))
+    if (batches.length === 0 || !losses.take(machine.brokerId, lastingLoss)) return undefined
+    for (let count = 1 + chance.below(4); count > 0; count--) {
+      const { path, from, to } = one(scene, batches)
+      const position = from + chance.below(to - from)
+      disk.flipForReaders(path, position, 1 << chance.below(8))
+      invariants.note(() => `a bit flips on ${machine.host}: ${path} at ${position}`)
+    }
+    // So that what is read is on the disk, and nowhere else.
+    if (chance.chance(0.5)) {
+      machine.kill()
+      if (machine.isKeptUp) machine.start()
+    }
+    return () => {
+      disk.unflip()
+      losses.settle(machine.brokerId, world.metadata.model.revision)
+    }
+  },
   brokenSync(scene) {
     const machine = one(scene, scene.machines)
     if (!mayLose(scene, machine)) return undefined
@@ -262,6 +289,16 @@ const disks = {
     }
   },
 } satisfies Record<string, Fault>
+
+/** Where they lie whose sectors are all synced, from the CRC on. */
+function coldBatches({ segments }: DiskLog, disk: SimulatedDisk) {
+  return [...segments.values()].flatMap(({ path, positions }) => {
+    const syncedTo = disk.has(path) ? disk.unsyncedFrom(path) : 0
+    return positions
+      .map((to, index) => ({ path, from: (positions[index - 1] ?? 0) + crcPosition, to }))
+      .filter(({ to }) => to <= syncedTo)
+  })
+}
 
 function mayLose({ losses, world }: FaultScene, { brokerId }: BrokerMachine): boolean {
   return losses.take(brokerId, world.metadata.model.revision)
@@ -387,21 +424,10 @@ function heal({ world, machines, invariants }: FaultScene): void {
     Object.assign(disk, normalDisk)
     disk.capacityBytes = unlimitedBytes
     disk.fault = undefined
+    disk.unflip()
     world.metadata.rejoin(machine.host)
     world.resume(machine.host)
     machine.isKeptUp = true
-    if (isHalfOut(world, machine)) machine.kill()
     machine.start()
   }
-}
-
-/** A folder that a full disk did not take is not tried again: a person starts the broker anew. */
-function isHalfOut({ reported }: World, { host, startedMs }: BrokerMachine): boolean {
-  return reported.some(
-    line =>
-      line.host === host &&
-      line.atMs >= startedMs &&
-      line.message === 'a partition is out of use' &&
-      String(line.fields.error).includes('disk is full'),
-  )
 }

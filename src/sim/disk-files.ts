@@ -29,6 +29,8 @@ interface UnsyncedSector {
 
 /** One file: its inode. */
 export class CrashingFile extends MemoryFile {
+  /** By position: bits that read as the opposite of what was written there; see `readFlipped`. */
+  readonly flips = new Map<number, number>()
   #syncedSize = 0
   #writes = 0
   #unsynced = new Map<number, UnsyncedSector>()
@@ -39,6 +41,16 @@ export class CrashingFile extends MemoryFile {
     this.#writes++
     this.#touch(Math.min(position, this.size), position + bytes.length)
     super.write(bytes, position)
+    this.#unflip(position, position + bytes.length)
+  }
+
+  /** As a process reads it, while `read` is what the platter should have. */
+  readFlipped(into: Uint8Array, position: number): number {
+    const count = this.read(into, position)
+    for (const [at, mask] of this.flips) {
+      if (at >= position && at < position + count) into[at - position]! ^= mask
+    }
+    return count
   }
 
   override truncate(size: number): void {
@@ -50,6 +62,7 @@ export class CrashingFile extends MemoryFile {
       this.#cut = { size: Math.min(size, this.#cut?.size ?? size), since: this.#writes }
     }
     super.truncate(size)
+    this.#unflip(size, Number.POSITIVE_INFINITY)
   }
 
   /** The first byte of the first sector that a power loss may take back; infinite when none. */
@@ -129,6 +142,10 @@ export class CrashingFile extends MemoryFile {
       const before = start < this.#syncedSize ? this.#sector(start) : undefined
       this.#unsynced.set(sector, { before, since: this.#writes })
     }
+  }
+
+  #unflip(from: number, to: number): void {
+    for (const at of this.flips.keys()) if (at >= from && at < to) this.flips.delete(at)
   }
 
   #sector(start: number): Uint8Array {

@@ -121,6 +121,16 @@ export class SimulatedDisk {
     this.onChange?.(path, position)
   }
 
+  /** As `flip`, until it is written anew or `unflip`: only who reads it finds out. */
+  flipForReaders(path: string, position: number, mask: number): void {
+    this.#files.file(path, false).flips.set(position, mask)
+  }
+
+  /** Ends `flipForReaders`. */
+  unflip(): void {
+    for (const [, file] of this.#files.files()) file.flips.clear()
+  }
+
   /** Zeroes bytes, on the platter too. */
   zero(path: string, position: number, length: number): void {
     this.#files.file(path, false).corrupt(position, () => 0, length)
@@ -332,7 +342,7 @@ class ProcessFile implements DiskFile {
   }
 
   read(into: Uint8Array, position: number): Promise<number> {
-    return this.#call('read', () => this.#file.read(into, position))
+    return this.#call('read', () => this.#file.readFlipped(into, position))
   }
 
   sync(): Promise<void> {

@@ -102,6 +102,11 @@ export class Invariants implements DiskLogListener {
     return this.#truths.values()
   }
 
+  /** All partition folders of a machine. */
+  diskLogs(host: string): Iterable<DiskLog> {
+    return this.#disks.get(host)?.all() ?? []
+  }
+
   diskLog(host: string, name: string): DiskLog | undefined {
     return this.#disks.get(host)?.get(name)
   }

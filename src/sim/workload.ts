@@ -6,7 +6,7 @@ import type { ClientError, Cluster } from '../client/cluster.ts'
 import { ConnectionError } from '../client/connection.ts'
 import type { Io } from '../io/io.ts'
 import { type ErrorName, KafkaError } from '../protocol/errors.ts'
-import { batches } from '../protocol/records/batch.ts'
+import { type Batch, batches, isCrcValid } from '../protocol/records/batch.ts'
 import { buildBatch, type NewRecord } from '../protocol/records/build.ts'
 import { recordsOf } from '../protocol/records/records.ts'
 import type { Attempt, Seen } from './checker.ts'
@@ -162,7 +162,7 @@ async function read(
   }
   if (result instanceof Error) return []
   const text = new TextDecoder()
-  const records = [...batches(result.records, { partialTail: 'ignored' })]
+  const records = soundBatches(result.records)
     .flatMap(batch => [...recordsOf(batch, maxRecordBytes)])
     .filter(record => record.offset >= offset)
     .map(record => ({
@@ -172,6 +172,20 @@ async function read(
     }))
   for (const record of records) onShown?.(record)
   return records
+}
+
+/** As every client does: what is behind a batch with a wrong CRC is not looked at either. */
+function soundBatches(bytes: Uint8Array): Batch[] {
+  const sound: Batch[] = []
+  try {
+    for (const batch of batches(bytes, { partialTail: 'ignored' })) {
+      if (!isCrcValid(batch)) break
+      sound.push(batch)
+    }
+  } catch (error) {
+    if (!(error instanceof KafkaError && error.error === 'CORRUPT_MESSAGE')) throw error
+  }
+  return sound
 }
 
 /** The whole call may fail, too: when no broker was reached in time. */
