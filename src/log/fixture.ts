@@ -102,6 +102,7 @@ export function written(log: Log, end = log.logEndOffset): Promise<void> {
       onEnd(now) {
         if (now >= end) resolve()
       },
+      onDamage() {},
       onUnwritten: (_, error) => reject(error),
       onOffline: reject,
     }

@@ -7,7 +7,9 @@ export interface LogListener {
   /** Records from `end` on could not be written and are gone (disk full): their waiters fail. */
   onUnwritten(end: number, error: KafkaError): void
   onOffline(error: Error): void
+  /** What lies at `offset` cannot be read. Told once for each place. */
+  onDamage(offset: number): void
 }
 
 /** Told to nobody. */
-export const unheard: LogListener = { onEnd() {}, onUnwritten() {}, onOffline() {} }
+export const unheard: LogListener = { onEnd() {}, onUnwritten() {}, onOffline() {}, onDamage() {} }

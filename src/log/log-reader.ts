@@ -9,6 +9,7 @@ import type { ReportFields } from '../io/io.ts'
 import { KafkaError } from '../protocol/errors.ts'
 import { IndexBrokenError } from './index-file.ts'
 import type { LogHost } from './log-host.ts'
+import type { LogListener } from './log-listener.ts'
 import type { FoundOffset, Lookup } from './offset-lookup.ts'
 import { type Segment, SegmentRetiredError } from './segment.ts'
 import type { AbortedTransaction } from './transaction-marker.ts'
@@ -26,6 +27,7 @@ export interface ReadableLog {
   readonly segments: readonly Segment[]
   readonly logStartOffset: number
   readonly config: LogConfig
+  readonly listener: LogListener
   readonly compaction: { moved(): Promise<void> }
   refuseIfClosed(): void
   /** Throws OFFSET_OUT_OF_RANGE. */
@@ -150,17 +152,20 @@ export class LogReader {
         return this.#guarded(offset, read) // Another one is in its place.
       }
       const { code, message } = error as { code?: unknown; message: string }
-      this.#reportOnce({ folder: this.#log.folder, offset, code }, message)
+      const isNews = this.#reportOnce({ folder: this.#log.folder, offset, code }, message)
+      const isDamage = error instanceof KafkaError && error.error === 'CORRUPT_MESSAGE'
+      if (isNews && isDamage) this.#log.listener.onDamage(offset)
       if (error instanceof KafkaError) throw error
       throw new KafkaError('KAFKA_STORAGE_ERROR', message)
     }
   }
 
   /** Clients ask again and again; people are told once. */
-  #reportOnce(fields: ReportFields, message: string): void {
+  #reportOnce(fields: ReportFields, message: string): boolean {
     this.#reported ??= new Set()
-    if (this.#reported.has(message) || this.#reported.size >= maxReported) return
+    if (this.#reported.has(message) || this.#reported.size >= maxReported) return false
     this.#reported.add(message)
     this.#host.io.report.error(fields, message)
+    return true
   }
 }

@@ -606,7 +606,7 @@ export async function loadProducers(
 
 /** Notes the holes of these segments, for starts that do not scan them. */
 export async function saveDamage(
-  shared: SharedStorage,
+  shared: Pick<SharedStorage, 'io'>,
   folder: string,
   segments: readonly Segment[],
 ): Promise<void> {

@@ -49,6 +49,7 @@ function onScrubber(run: (scrubbed: Scrubbed) => Promise<void>): Promise<void> {
       spied,
       () => config,
       () => [log],
+      () => {},
     )
     await run({ world, log, directory, scrubber, config, lines, opened })
     await scrubber.close()

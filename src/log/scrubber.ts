@@ -1,7 +1,7 @@
 /**
  * Reads the cold segments of one data directory again, slowly, for damage that nobody would notice
- * until somebody wants the records: while another copy may still be had. It tells, once, and changes
- * nothing; what was written last is read by consumers and recovery anyway.
+ * until somebody wants the records: while another copy may still be had. It tells, once, people and
+ * whoever can mend it, and changes nothing; what was written last is read by consumers and recovery anyway.
  *
  * A pass goes through all segments that are closed and synced, at no more than
  * log.scrub.max.bytes.per.second; the next begins log.scrub.interval.ms after it began. It starts at
@@ -28,6 +28,7 @@ export class Scrubber {
   readonly #io: Io
   readonly #config: () => ScrubberConfig
   readonly #logs: () => Iterable<Log>
+  readonly #onDamage: (log: Log, segment: Segment) => void
   readonly #pace: Pace
   /** Paths of the damaged segments that were told of. */
   readonly #told = new Set<string>()
@@ -37,7 +38,13 @@ export class Scrubber {
   #isClosed = false
 
   /** `config` and `logs`, those of the directory that are in use, are asked again and again. */
-  constructor(io: Io, config: () => ScrubberConfig, logs: () => Iterable<Log>) {
+  constructor(
+    io: Io,
+    config: () => ScrubberConfig,
+    logs: () => Iterable<Log>,
+    onDamage: (log: Log, segment: Segment) => void,
+  ) {
+    this.#onDamage = onDamage
     this.#io = io
     this.#config = config
     this.#logs = logs
@@ -98,13 +105,14 @@ export class Scrubber {
     }
     // What was read of a segment that went meanwhile says nothing.
     if (problem === undefined || !log.coldSegments.includes(segment)) return
+    this.#onDamage(log, segment)
     if (this.#told.has(path)) return
     if (this.#told.size >= maxRemembered) this.#told.clear()
     this.#told.add(path)
     const { what, ...place } = problem
     this.#io.report.error(
       { file: path, ...place },
-      `damage in a cold segment: ${what}. Nothing was changed; 'ottla log verify' on the stopped broker tells all of it, a copy of the file repairs it`,
+      `damage in a cold segment: ${what}. Other replicas, if there are any, give it anew; else 'ottla log verify' on the stopped broker tells all of it, a copy of the file repairs it`,
     )
   }
 

@@ -112,6 +112,8 @@ export class Partition implements LogListener {
   readonly index: number
   /** Called when this broker begins or ceases to lead. */
   onLeadership: (partition: Partition) => void = noOne
+  /** Of the log: what lies at that offset cannot be read. */
+  onDamage: (offset: number) => void = noOne
   readonly #clock: Clock
   readonly #lifetime: Lifetime
   readonly #log: Log

@@ -29,6 +29,7 @@ import { folderName, forgetMissingName } from '../log/file-names.ts'
 import type { Log } from '../log/log.ts'
 import { type LogDirectory, type LogFolder, SwapUnknownError } from '../log/log-directory.ts'
 import { KafkaError } from '../protocol/errors.ts'
+import { Damage } from './damage.ts'
 import { Fetchers } from './fetchers.ts'
 import { Gate } from './gate.ts'
 import { IsrChanges } from './isr-changes.ts'
@@ -124,6 +125,7 @@ export class Replicas {
   readonly #moves: LogMoves
   readonly #fetchers: Fetchers
   readonly #logEnds: LogEnds
+  readonly #damage: Damage
   readonly #roomWaits: RoomWaits
   #upkeep: Upkeep | undefined
   /** What all leaderships here are held as. */
@@ -155,6 +157,13 @@ export class Replicas {
     )
     const all = () => this.#all()
     this.#logEnds = new LogEnds(io, { image, membership, transactor, all })
+    this.#damage = new Damage(io, {
+      image,
+      membership,
+      transactor,
+      hosted: (topicId, index) => this.#hosted.get(topicId)?.[index],
+      repair: hosted => this.#repairInTurn(hosted),
+    })
     this.#roomWaits = new RoomWaits(io, (wait, isLong) => this.#openAgain(wait, isLong))
     this.#fetchers = new Fetchers(io, {
       peers: options.peers,
@@ -187,6 +196,7 @@ export class Replicas {
       retentionCheckMs,
       cleaner: () => this.#options.cleaner(),
       scrubber: () => this.#options.scrubber(),
+      onDamage: (log, segment) => this.#damage.met(log, segment),
       all: () => this.#all(),
     })
     await Promise.all(this.#turns.values())
@@ -445,6 +455,7 @@ export class Replicas {
         else this.#hide(here.partition)
         this.isrChanges.follow(here.partition)
         this.#followOnly(here.log, isWanted ? state : undefined)
+        if (here.partition.isLeader && here.log.isDamaged) this.#repairInTurn(here)
       }
       const leads = isWanted && this.#isLeader(state!)
       const isToLead = leads && here?.partition.leaderEpoch !== state!.leaderEpoch
@@ -576,11 +587,7 @@ export class Replicas {
 
   /** Whoever follows fetches again what is damaged: once it counts nowhere as complete (§9). */
   async #repair({ log, partition }: Hosted): Promise<void> {
-    const { clock } = this.#io
-    const { topicId, index } = partition
-    const { brokerId } = this.#membership
-    const left = removeSelf(this.#transactor, this.#image, brokerId, topicId, index)
-    await within(clock, left, clock.monotonicMs() + removalPatienceMs)
+    await this.#damage.leave(partition)
     await log.cutDamage()
     partition.onCut()
   }
@@ -614,6 +621,19 @@ export class Replicas {
     this.#settleInTurn(topic, topicId, index)
   }
 
+  /** A leader does so once another complete replica can lead: it follows, then, as any other. */
+  #repairInTurn(hosted: Hosted): void {
+    const { log, partition } = hosted
+    const { topic, topicId, index } = partition
+    this.#inTurn(folderName(topic, index), topicId, async () => {
+      if (this.#hosted.get(topicId)?.[index] !== hosted || this.#isClosed) return
+      if (!log.isDamaged || partition.isOffline) return
+      if (partition.isLeader) await this.#damage.leaveToOthers(partition)
+      else await this.#fetchers.unfollow(log)
+      await this.#settle(topicId, index)
+    })
+  }
+
   async #open(topic: Topic, index: number): Promise<Hosted> {
     const { name, topicId } = topic
     const directory = this.#found.get(folderName(name, index)) ?? this.#roomiest()
@@ -630,6 +650,7 @@ export class Replicas {
     const watermark = directory.highWatermark(name, index)
     const partition = new Partition(this.#clock, this.#membership, log, config, watermark)
     partition.onLeadership = this.#tellFollowers
+    this.#damage.watch(partition, log)
     const hosted = { partition, log, directory }
     slot(this.#hosted, topicId)[index] = hosted
     if (this.#image.topicByName(name)?.topicId === topicId) {

@@ -9,6 +9,7 @@ import { type CleanableLog, Cleaner } from '../log/cleaner.ts'
 import type { Log } from '../log/log.ts'
 import type { LogDirectory, PartitionHighWatermark } from '../log/log-directory.ts'
 import { Scrubber } from '../log/scrubber.ts'
+import type { Segment } from '../log/segment.ts'
 import type { Partition } from './partition.ts'
 
 /** A replica with its log, and where that lies. */
@@ -28,6 +29,8 @@ export interface UpkeepOptions {
   cleaner(): CleanerConfig
   /** As it is now. */
   scrubber(): ScrubberConfig
+  /** The scrubber found it. */
+  onDamage(log: Log, segment: Segment): void
 }
 
 const checkpointMs = 5000
@@ -60,7 +63,13 @@ export class Upkeep {
     )
     const scrubberConfig = () => options.scrubber()
     this.#scrubbers = options.directories.map(
-      directory => new Scrubber(io, scrubberConfig, () => this.#logsIn(directory)),
+      directory =>
+        new Scrubber(
+          io,
+          scrubberConfig,
+          () => this.#logsIn(directory),
+          (log, segment) => options.onDamage(log, segment),
+        ),
     )
   }
 
