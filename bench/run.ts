@@ -102,9 +102,10 @@ function publish({ startedAt, machine, pairs, scale, failed, rows }: Report): vo
   const what = `${pairs} pairs${scale === 1 ? '' : `, scale ${scale}`}`
   const where = `${machine.cores} × ${machine.processor}, Node ${machine.node}, ${machine.java}`
   const subtitle = `${when} UTC, ${what}, ${where}`
-  console.log(`\n${subtitle}\n\n${table(rows)}\n\n${summary(rows)}`)
+  console.log(`\n${subtitle}\n`)
+  console.log(rows.length === 0 ? 'nothing was measured' : `${table(rows)}\n\n${summary(rows)}`)
   if (machine.isDisturbed) {
-    console.log(`Others took ${machine.busy * 100} % of the machine before it began.`)
+    console.log(`Others took ${Math.round(machine.busy * 100)} % of the machine before it began.`)
   }
   for (const [name, why] of Object.entries(failed)) console.log(`not measured: ${name}: ${why}`)
   if (options.svg !== undefined) writeFileSync(options.svg, plot(rows, subtitle))
@@ -226,7 +227,11 @@ async function measureAll(): Promise<void> {
         const brokers = step.needs === 'nothing' ? undefined : await run.brokers()
         const installed = await run.installed()
         const { children, work } = run
-        const bench = { children, work, installed, at, pairs, scale, maxOther }
+        const miss = (name: string, why: string) => {
+          failed[name] = why
+          progress.say(`FAILED: ${name}: ${why}`)
+        }
+        const bench = { children, work, installed, at, miss, pairs, scale, maxOther }
         rows.push(...(await step.run({ ...bench, brokers })))
       } catch (error) {
         if (isInterrupted) break

@@ -1,5 +1,5 @@
 /** How the lines are measured that ../shared/bench's `compare`, tasks of ours, or other programs bring. */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { FigureKey } from '../goals.ts'
 import type { CompareLine, Line, TaskLine } from './lines.ts'
@@ -24,7 +24,7 @@ export async function measureCompare(
     if (/ pair \d+\/\d+, /.test(said)) done++
     bench.at(done / (runs + 1), said.replace(/^\[\d+\/\d+\] /, '').slice(0, 90))
   }
-  await children.run(
+  const run = children.run(
     process.execPath,
     [
       ...[program('compare.mjs'), ottla.bootstrap, `${ottla.pid}`, kafka.bootstrap, `${kafka.pid}`],
@@ -35,8 +35,24 @@ export async function measureCompare(
     ],
     { onLine },
   )
+  const failure = await failureOf(run)
   const found = readFileSync(json, 'utf8')
-  return lines.flatMap(line => compareRows(line, line.workload, line.figures, found))
+  const rows = lines.flatMap(line => compareRows(line, line.workload, line.figures, found))
+  if (failure !== undefined && rows.length === 0) throw failure
+  for (const { name } of lines) {
+    if (!rows.some(each => each.name === name)) bench.miss(name, failure?.message ?? 'no figures')
+  }
+  return rows
+}
+
+/** `compare` goes on after a workload that failed, tells of it at its end and keeps the others. */
+async function failureOf(run: Promise<unknown>): Promise<Error | undefined> {
+  try {
+    await run
+    return undefined
+  } catch (error) {
+    return error as Error
+  }
 }
 
 function clientOption(client: string): string {
@@ -153,7 +169,9 @@ export async function measureCluster(bench: Bench): Promise<Row[]> {
   const only = workloads.map(([name]) => name).join(',')
   const amount = ['--pairs', `${bench.pairs}`, '--scale', `${bench.scale}`]
   const args = [script, '--only', only, ...amount, '--json', json]
-  await bench.children.run(process.execPath, args, { onLine })
+  const failure = await failureOf(bench.children.run(process.execPath, args, { onLine }))
+  if (failure !== undefined && !existsSync(json)) throw failure
+  if (failure !== undefined) bench.miss('cluster', failure.message)
   const found = readFileSync(json, 'utf8')
   return workloads.flatMap(([workload, title, figures]) => {
     const name = `cluster-${workload}`

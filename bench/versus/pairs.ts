@@ -22,6 +22,8 @@ export interface Bench extends Amount {
   /** Of a step that needs them. */
   readonly brokers: readonly [Running, Running] | undefined
   at(share: number, detail: string): void
+  /** A line could not be measured; the others go on. */
+  miss(name: string, why: string): void
 }
 
 /** What one line has brought in pairs, before it is made rows of. */
