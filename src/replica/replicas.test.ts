@@ -519,6 +519,7 @@ test('a partition that a start cannot open for want of room is opened when there
     disk.fault = (operation, path) =>
       operation === 'open' && path.includes('/t-0/0') ? 'EDQUOT' : undefined
     const second = await startBroker(world)
+    await world.sleep(30_000)
     assert.throws(() => second.replicas.leader('t', 0), { error: 'KAFKA_STORAGE_ERROR' })
     disk.fault = undefined
     await world.sleep(6000)
