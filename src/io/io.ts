@@ -123,7 +123,7 @@ export class NetworkError extends Error {
 
 /** What goes in and out of a TCP connection. Handlers are called from macrotasks, never inside a call. */
 export interface SocketHandlers {
-  /** What an accepted socket gives is the handler's to keep; for others see `connect`. */
+  /** A chunk is valid during the call alone: what is kept of it is copied. */
   data(chunk: Uint8Array): void
   /** Everything given to `write` so far has left the process's buffers. */
   drain(): void
@@ -136,8 +136,11 @@ export interface Socket {
   readonly localPort: number
   readonly remoteAddress: string
   readonly remotePort: number
-  /** Chunks are sent in order and must not be changed afterwards. False: wait for `drain`. */
-  write(chunks: readonly Uint8Array[]): boolean
+  /**
+   * Chunks are sent in order and must not be changed before `sent` is called, once: they are sent, or
+   * never will be. False: wait for `drain`.
+   */
+  write(chunks: readonly Uint8Array[], sent?: () => void): boolean
   /** Bytes accepted by `write` and not yet sent. */
   readonly bufferedBytes: number
   pause(): void
@@ -163,8 +166,7 @@ export interface Network {
     accept: (socket: Socket) => SocketHandlers,
   ): Promise<Listener>
   /**
-   * Throws NetworkError ECONNREFUSED, ETIMEDOUT, ENOTFOUND … after at most `timeoutMs`. A chunk is valid
-   * during `data` alone: what is kept of it is copied.
+   * Throws NetworkError ECONNREFUSED, ETIMEDOUT, ENOTFOUND … after at most `timeoutMs`.
    */
   connect(
     options: { host: string; port: number; timeoutMs: number },

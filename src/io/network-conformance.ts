@@ -162,6 +162,26 @@ export const networkBehaviours: readonly NetworkBehaviour[] = [
     },
   },
   {
+    name: 'who writes is told once when the chunks are not needed any more, sent or not',
+    async check(underTest) {
+      const { listener, server, client } = await connection(underTest)
+      const told: string[] = []
+      const tell = (what: string) => () => void told.push(what)
+      server.socket.write([bytes('a'), bytes('b')], tell('first'))
+      await client.until(() => client.text === 'ab')
+      assert.deepEqual(told, ['first'])
+      client.socket.pause()
+      while (server.socket.write([new Uint8Array(1_000_000)]));
+      server.socket.write([bytes('c')], tell('stuck'))
+      assert.deepEqual(told, ['first'])
+      server.socket.destroy()
+      server.socket.write([bytes('d')], tell('late'))
+      client.socket.resume()
+      await bothClosed(listener, client, server)
+      assert.deepEqual(told.toSorted(), ['first', 'late', 'stuck'])
+    },
+  },
+  {
     name: 'the end of a paused connection is seen after its bytes',
     async check(underTest) {
       const { listener, server, client } = await connection(underTest)

@@ -1,9 +1,9 @@
 /**
  * Real TCP: `Network` over `node:net`.
  *
- * What is read from connections that were made from here goes through one buffer that all of them
- * share, so a read takes no memory; the handler copies what it keeps. What is accepted has a new
- * buffer for each read, which is the handler's to keep: a broker keeps most of what comes in.
+ * All connections are read through one buffer that they share, so a read takes no memory; the handler
+ * copies what it keeps. V8 counts the memory of buffers as growth of its heap, and a new one for each
+ * read would have it collect garbage most of the time.
  */
 
 import * as net from 'node:net'
@@ -15,8 +15,20 @@ import {
   type SocketHandlers,
 } from './io.ts'
 
+const nothing = new Uint8Array(0)
 const readBufferBytes = 256 * 1024
 let readBuffer: Uint8Array | undefined
+
+function sharedReads(data: (chunk: Uint8Array) => void): net.OnReadOpts {
+  readBuffer ??= new Uint8Array(readBufferBytes)
+  return {
+    buffer: readBuffer,
+    callback(count, buffer) {
+      data(buffer.subarray(0, count))
+      return true
+    },
+  }
+}
 
 /** The network of this machine. `keepAlive` false: listeners, and what they accept, do not keep the process running. */
 export function nodeNetwork(keepAlive = true): Network {
@@ -29,12 +41,14 @@ function listen(
   keepAlive: boolean,
 ): Promise<Listener> {
   return new Promise((resolve, reject) => {
-    const server = net.createServer({ noDelay: true }, raw => {
+    const server = net.createServer({ noDelay: true, pauseOnConnect: true }, accepted => {
+      let handlers: SocketHandlers | undefined
+      const raw = readShared(accepted, chunk => handlers?.data(chunk))
       const socket = new NodeSocket(raw)
       if (!keepAlive) raw.unref()
-      const handlers = accept(socket)
+      handlers = accept(socket)
       socket.attach(handlers)
-      raw.on('data', chunk => handlers.data(chunk as Buffer))
+      raw.resume()
     })
     if (!keepAlive) server.unref()
     const refuse = (cause: NodeJS.ErrnoException) =>
@@ -57,6 +71,25 @@ function listen(
   })
 }
 
+interface Accepted {
+  _handle?: { useUserBuffer?: unknown } | null
+}
+
+/**
+ * The accepted connection, reading through the shared buffer. `net.Server` has no option for that, so
+ * its handle moves to a socket that is made with one. Where that cannot be (Bun), each read has memory
+ * of its own.
+ */
+function readShared(accepted: net.Socket, data: (chunk: Uint8Array) => void): net.Socket {
+  const handle = (accepted as unknown as Accepted)._handle
+  if (typeof handle?.useUserBuffer !== 'function') return accepted.on('data', data)
+  ;(accepted as unknown as Accepted)._handle = null
+  const options = { handle, onread: sharedReads(data) }
+  const raw = new net.Socket(options as net.SocketConstructorOpts)
+  // The server counts it as long as the one that it accepted is open.
+  return raw.once('close', () => accepted.destroy())
+}
+
 function connect(
   { host, port, timeoutMs }: { host: string; port: number; timeoutMs: number },
   attach: (socket: Socket) => SocketHandlers,
@@ -64,14 +97,7 @@ function connect(
   return new Promise((resolve, reject) => {
     const what = `cannot connect to ${host}:${port}`
     let handlers: SocketHandlers | undefined
-    readBuffer ??= new Uint8Array(readBufferBytes)
-    const onread: net.OnReadOpts = {
-      buffer: readBuffer,
-      callback(count, buffer) {
-        handlers?.data(buffer.subarray(0, count))
-        return true
-      },
-    }
+    const onread = sharedReads(chunk => handlers?.data(chunk))
     const raw = net.connect({ host, port, noDelay: true, onread })
     const timeout = setTimeout(() => {
       raw.destroy()
@@ -123,14 +149,19 @@ class NodeSocket implements Socket {
     return this.#raw.writableLength
   }
 
-  write(chunks: readonly Uint8Array[]): boolean {
-    if (!this.#raw.writable) return false
+  write(chunks: readonly Uint8Array[], sent?: () => void): boolean {
+    if (!this.#raw.writable) {
+      sent?.()
+      return false
+    }
     // Corked, Node sends all chunks by one writev.
     this.#raw.cork()
     let more = !this.#raw.writableNeedDrain
     for (const chunk of chunks) {
       if (chunk.length > 0) more = this.#raw.write(chunk)
     }
+    // What is written is called back in order, with an error where the connection is gone.
+    if (sent !== undefined) more = this.#raw.write(nothing, sent)
     this.#raw.uncork()
     return more
   }

@@ -34,6 +34,32 @@ test('an IPv4 peer has a plain address also where both families are served', asy
   assert.equal(seen, '127.0.0.1 127.0.0.1')
 })
 
+test('all connections are read through the same memory, accepted ones too', async () => {
+  const { network } = nodeIo()
+  const memories = new Set<ArrayBufferLike>()
+  let closed = 0
+  const { promise: allClosed, resolve } = Promise.withResolvers<void>()
+  const handlers = {
+    data: (chunk: Uint8Array) => void memories.add(chunk.buffer),
+    drain() {},
+    close: () => void (++closed === 4 && resolve()),
+  }
+  const listener = await network.listen({ host: '127.0.0.1', port: 0 }, socket => {
+    socket.write([new Uint8Array(10)])
+    socket.end()
+    return handlers
+  })
+  for (let count = 0; count < 2; count++) {
+    const options = { host: '127.0.0.1', port: listener.port, timeoutMs: 5000 }
+    const socket = await network.connect(options, () => handlers)
+    socket.write([new Uint8Array(10)])
+    socket.end()
+  }
+  await allClosed
+  await listener.close()
+  assert.equal(memories.size, 1)
+})
+
 test('a timer runs once after its delay, a cancelled one never', async () => {
   const { clock } = nodeIo()
   const before = clock.monotonicMs()

@@ -12,18 +12,27 @@
 import type { Clock, Socket, SocketHandlers, Timer } from '../io/io.ts'
 import { anonymous } from '../security/principal.ts'
 import { CloseConnection, type ConnectionFacts } from './context.ts'
-import { FrameReader } from './frame-reader.ts'
+import { type FrameBuffers, FrameReader } from './frame-reader.ts'
 import type { Holder, Memory } from './memory.ts'
 
 /** What a connection needs of the server. */
 export interface ConnectionHost {
   readonly clock: Clock
   readonly memory: Memory
+  readonly frameBuffers: FrameBuffers
   isPipelined(frame: Uint8Array): boolean
-  dispatch(frame: Uint8Array, connection: ConnectionFacts): Promise<Uint8Array[] | undefined>
+  /** A frame of a pipelined request is valid until this returns its promise; others are kept. */
+  dispatch(frame: Uint8Array, connection: ConnectionFacts): Promise<Answer | undefined>
   /** The connection was closed by us, because of `error`. */
   broken(connection: ConnectionFacts, error: unknown): void
   closed(connection: Connection): void
+}
+
+/** What goes back for a request. */
+export interface Answer {
+  readonly chunks: readonly Uint8Array[]
+  /** Called once when nobody reads the chunks any more. */
+  readonly sent?: (() => void) | undefined
 }
 
 export interface ConnectionLimits {
@@ -43,7 +52,7 @@ const lingerMs = 5000
 interface InFlight {
   readonly bytes: number
   isSettled: boolean
-  answer: Uint8Array[] | undefined
+  answer: Answer | undefined
   /** Set: close instead of answering. */
   error: unknown
 }
@@ -97,7 +106,7 @@ export class Connection implements SocketHandlers, Holder {
     this.#host = host
     this.#socket = socket
     this.#limits = limits
-    this.#reader = new FrameReader(limits.requestMaxBytes)
+    this.#reader = new FrameReader(limits.requestMaxBytes, host.frameBuffers)
     this.#activeMs = host.clock.monotonicMs()
     host.memory.add(this)
     this.#watchIdle()
@@ -113,10 +122,7 @@ export class Connection implements SocketHandlers, Holder {
     this.#receivedBytes += chunk.length
     this.#host.memory.take(chunk.length)
     try {
-      for (const frame of this.#reader.push(chunk)) {
-        this.#frames.push(frame)
-        this.#waitingBytes += frame.length
-      }
+      for (const frame of this.#reader.push(chunk)) this.#receive(frame)
     } catch (error) {
       // What came whole before it is answered first.
       this.#state = 'stopping'
@@ -144,6 +150,7 @@ export class Connection implements SocketHandlers, Holder {
     this.#receivedBytes = 0
     this.#unsentBytes = 0
     this.#frames.length = 0
+    this.#reader.drop()
     this.#host.closed(this)
   }
 
@@ -171,10 +178,24 @@ export class Connection implements SocketHandlers, Holder {
     this.#socket.destroy()
   }
 
+  /** What has to wait, or may be kept, is copied. */
+  #receive(frame: Uint8Array): void {
+    const isNext = this.#frames.length === 0 && this.#mayStart()
+    if (isNext && this.#host.isPipelined(frame)) this.#start(frame)
+    else {
+      this.#frames.push(new Uint8Array(frame))
+      this.#waitingBytes += frame.length
+    }
+  }
+
   /** Starts what may be started; the socket is read only when nothing is left waiting. */
   #pump(): void {
     const { memory } = this.#host
-    while (this.#frames.length > 0 && this.#mayStart()) this.#start(this.#frames.shift()!)
+    while (this.#frames.length > 0 && this.#mayStart()) {
+      const frame = this.#frames.shift()!
+      this.#waitingBytes -= frame.length
+      this.#start(frame)
+    }
     if (this.#state !== 'open') return
     const { isFull } = memory
     if (isFull) memory.wait(this)
@@ -195,7 +216,6 @@ export class Connection implements SocketHandlers, Holder {
       error: undefined,
     }
     this.#inFlight.push(request)
-    this.#waitingBytes -= request.bytes
     this.#inFlightBytes += request.bytes
     this.#isHeld = !this.#host.isPipelined(frame)
     this.#host.dispatch(frame, this.facts).then(
@@ -204,11 +224,12 @@ export class Connection implements SocketHandlers, Holder {
     )
   }
 
-  #settle(request: InFlight, answer: Uint8Array[] | undefined, error: unknown): void {
+  #settle(request: InFlight, answer: Answer | undefined, error: unknown): void {
     request.isSettled = true
     request.answer = answer
     request.error = error
     this.#inFlightBytes -= request.bytes
+    if (this.#state === 'closed') answer?.sent?.()
     if (this.#isFlushQueued) return
     // One write acknowledges many requests at once: their answers leave in one write too.
     this.#isFlushQueued = true
@@ -223,14 +244,14 @@ export class Connection implements SocketHandlers, Holder {
 
   /** Writes the answers that are next in order. */
   #flush(): void {
-    const chunks: Uint8Array[] = []
+    const answers: Answer[] = []
     let failure: unknown
     while (failure === undefined && this.#inFlight[0]?.isSettled) {
       const { answer, error } = this.#inFlight.shift()!
       failure = error
-      if (answer !== undefined) chunks.push(...answer)
+      if (answer !== undefined) answers.push(answer)
     }
-    if (chunks.length > 0) this.#write(chunks)
+    if (answers.length > 0) this.#write(answers)
     if (failure !== undefined) {
       this.#break(failure)
       return
@@ -239,12 +260,13 @@ export class Connection implements SocketHandlers, Holder {
     this.#countReceived()
   }
 
-  #write(chunks: Uint8Array[]): void {
+  #write(answers: readonly Answer[]): void {
+    const chunks = answers.flatMap(answer => answer.chunks)
     const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
     this.#activeMs = this.#host.clock.monotonicMs()
     this.#unsentBytes += bytes
     this.#host.memory.take(bytes)
-    if (!this.#socket.write(chunks)) this.#isBlocked = true
+    if (!this.#socket.write(chunks, allSent(answers))) this.#isBlocked = true
     this.#countSent()
   }
 
@@ -307,5 +329,13 @@ export class Connection implements SocketHandlers, Holder {
       else this.#socket.destroy()
     }
     this.#idleTimer = clock.timer(maxIdleMs, check)
+  }
+}
+
+function allSent(answers: readonly Answer[]): (() => void) | undefined {
+  const those = answers.flatMap(({ sent }) => sent ?? [])
+  if (those.length === 0) return undefined
+  return () => {
+    for (const sent of those) sent()
   }
 }

@@ -85,6 +85,8 @@ export class RequestContext {
   readonly header: RequestHeader
   /** Monotonic, when the whole frame was there. */
   readonly receivedMs: number
+  /** Called when nobody reads the bytes of the answer any more. */
+  sent: (() => void) | undefined
 
   constructor(
     domain: Domain,

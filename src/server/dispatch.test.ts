@@ -46,8 +46,8 @@ function frameOf(version: number): Uint8Array {
 
 async function answerOf(handle: () => Promise<unknown>, version = 1) {
   const { world, dispatcher: one } = dispatcher(handle)
-  const chunks = await one.dispatch(frameOf(version), connection)
-  const bytes = Buffer.concat(chunks ?? [])
+  const answer = await one.dispatch(frameOf(version), connection)
+  const bytes = Buffer.concat(answer?.chunks ?? [])
   assert.equal(bytes.readInt32BE(0), bytes.length - 4)
   const { correlationId, response } = decodeResponse(metadataResponse, version, bytes.subarray(4))
   assert.equal(correlationId, 77)

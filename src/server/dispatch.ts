@@ -22,6 +22,7 @@ import {
   type OutgoingFields,
   type Range,
 } from '../protocol/schema.ts'
+import type { Answer } from './connection.ts'
 import {
   CloseConnection,
   type ConnectionFacts,
@@ -39,7 +40,10 @@ import { SlowRequests } from './slow-requests.ts'
 export interface Api<Q extends Fields = Fields, R extends Fields = Fields> {
   readonly request: Message<Q>
   readonly response: Message<R>
-  /** All that fixes the order of requests happens before its first await. */
+  /**
+   * All that fixes the order of requests happens before its first await. From then on one that is
+   * pipelined uses no bytes of the request any more.
+   */
   handle(ctx: RequestContext, request: IncomingFields<Q>): Promise<OutgoingFields<R> | NoResponse>
   /** The answer when the whole request failed. */
   fail(request: IncomingFields<Q>, failure: Failure, version: number): OutgoingFields<R>
@@ -83,12 +87,10 @@ export class Dispatcher {
   /**
    * Handles one frame (without its size); what fixes the order has happened when it returns its
    * promise. Resolves to the answer with its size in front, or undefined when none is wanted.
-   * Rejects (DecodeError, CloseConnection) when the connection is to be closed.
+   * Rejects (DecodeError, CloseConnection) when the connection is to be closed. The frame of a pipelined
+   * API is not needed any more when the promise is there.
    */
-  async dispatch(
-    frame: Uint8Array,
-    connection: ConnectionFacts,
-  ): Promise<Uint8Array[] | undefined> {
+  async dispatch(frame: Uint8Array, connection: ConnectionFacts): Promise<Answer | undefined> {
     const header = decodeRequestHeader(frame)
     const api = this.#apis.get(header.apiKey)
     if (api === undefined || !this.#isServed(api, connection)) {
@@ -96,7 +98,8 @@ export class Dispatcher {
     }
     if (!includes(api.served, header.apiVersion)) {
       if (header.apiKey === apiVersionsKey) {
-        return encodeResponse(api.response, 0, header.correlationId, unsupportedApiVersions(api))
+        const refused = unsupportedApiVersions(api)
+        return { chunks: encodeResponse(api.response, 0, header.correlationId, refused) }
       }
       throw new CloseConnection(`${api.request.name} v${header.apiVersion} is not served`)
     }
@@ -105,15 +108,15 @@ export class Dispatcher {
     const request = decode(api.request, header.apiVersion, frame, header.bodyOffset, options)
     const ctx = new RequestContext(this.#domain, this.#server, connection, header)
     if (api.isForwarded) {
-      const answer = await this.#forwarded(api, ctx, request)
+      const chunks = await this.#forwarded(api, ctx, request)
       this.#slow.answered(api.request, ctx, request)
-      return answer
+      return { chunks }
     }
     const response = await this.#handle(api, ctx, request)
     // Of an envelope, what is in it was.
     if (!api.isOfBrokers) this.#slow.answered(api.request, ctx, request)
     if (response === noResponse) return undefined
-    return this.#encode(api, header, request, response)
+    return { chunks: this.#encode(api, header, request, response), sent: ctx.sent }
   }
 
   #isServed(api: Api, connection: ConnectionFacts): boolean {

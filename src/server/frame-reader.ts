@@ -4,29 +4,53 @@ import { DecodeError } from '../protocol/reader.ts'
 
 /** Bytes in front of a frame that say how long it is. */
 const sizeBytes = 4
-const firstCapacity = 65_536
-
 const remedies: Readonly<Record<ForeignProtocol, string>> = {
   TLS: 'this listener speaks plain text, so the client needs security.protocol=PLAINTEXT',
   HTTP: 'a browser, a health check or a proxy has the wrong port',
   SSH: 'an SSH client has the wrong port',
 }
 
+/** Of buffers that are used again: each is four times the one before. */
+const capacities = [131_072, 524_288, 2_097_152]
+const maxFreeOfEach = 4
+
+/** What frames are put together in, for all connections of a server. */
+export class FrameBuffers {
+  readonly #free: Uint8Array[][] = capacities.map(() => [])
+
+  /** At least `needed` bytes with anything in them; at most `enough` where that is more than is kept. */
+  take(needed: number, enough: number): Uint8Array {
+    const size = capacities.findIndex(capacity => capacity >= needed)
+    if (size === -1) return Buffer.allocUnsafeSlow(enough)
+    return this.#free[size]!.pop() ?? Buffer.allocUnsafeSlow(capacities[size]!)
+  }
+
+  /** Nobody uses it any more. */
+  give(buffer: Uint8Array): void {
+    const size = capacities.indexOf(buffer.length)
+    if (size !== -1 && this.#free[size]!.length < maxFreeOfEach) this.#free[size]!.push(buffer)
+  }
+}
+
+const nothing = new Uint8Array(0)
+
 /**
  * Memory for a frame is taken as its bytes arrive, never by what its size says: at most four times
- * what is there. A frame that lies whole in a chunk is a view of that chunk.
+ * what is there, from 128 KiB on. A frame that lies whole in a chunk is a view of that chunk.
  */
 export class FrameReader {
   readonly #maxBytes: number
+  readonly #buffers: FrameBuffers
   readonly #size = new Uint8Array(sizeBytes)
   #sizeFilled = 0
   /** The frame that has begun; its bytes so far are `#buffer[0, #filled)`. */
   #frameBytes = -1
-  #buffer: Uint8Array = new Uint8Array(0)
+  #buffer: Uint8Array = nothing
   #filled = 0
 
-  constructor(maxBytes: number) {
+  constructor(maxBytes: number, buffers: FrameBuffers) {
     this.#maxBytes = maxBytes
+    this.#buffers = buffers
   }
 
   /** Bytes of the frame that is not complete yet. */
@@ -35,8 +59,8 @@ export class FrameReader {
   }
 
   /**
-   * The frames that `chunk` completes. Throws DecodeError: a size that is negative or too
-   * large, or the beginning of another protocol.
+   * The frames that `chunk` completes, each valid until the next one is asked for. Throws DecodeError: a
+   * size that is negative or too large, or the beginning of another protocol.
    */
   *push(chunk: Uint8Array): Iterable<Uint8Array> {
     let at = 0
@@ -54,10 +78,13 @@ export class FrameReader {
       const part = chunk.subarray(at, at + missing)
       this.#append(part)
       at += part.length
-      if (part.length === missing) yield this.#finish(this.#buffer)
+      if (part.length === missing) {
+        yield this.#finish(this.#buffer.subarray(0, this.#filled))
+        this.drop()
+      }
     }
     // A frame of no bytes is complete with its size.
-    if (this.#frameBytes === 0) yield this.#finish(this.#buffer)
+    if (this.#frameBytes === 0) yield this.#finish(nothing)
   }
 
   #readSize(chunk: Uint8Array, at: number): number {
@@ -85,10 +112,10 @@ export class FrameReader {
   #append(part: Uint8Array): void {
     const needed = this.#filled + part.length
     if (needed > this.#buffer.length) {
-      const capacity = Math.min(this.#frameBytes, Math.max(4 * this.#filled, needed, firstCapacity))
-      // Not zeroed: what is not filled is never given out.
-      const grown = Buffer.allocUnsafeSlow(capacity)
+      const enough = Math.min(this.#frameBytes, Math.max(4 * this.#filled, needed))
+      const grown = this.#buffers.take(needed, enough)
       grown.set(this.#buffer.subarray(0, this.#filled))
+      this.drop()
       this.#buffer = grown
     }
     this.#buffer.set(part, this.#filled)
@@ -99,7 +126,12 @@ export class FrameReader {
     this.#frameBytes = -1
     this.#sizeFilled = 0
     this.#filled = 0
-    this.#buffer = new Uint8Array(0)
     return frame
+  }
+
+  /** Gives back its memory. What has begun cannot be finished any more. */
+  drop(): void {
+    this.#buffers.give(this.#buffer)
+    this.#buffer = nothing
   }
 }

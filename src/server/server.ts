@@ -6,6 +6,7 @@ import { Connection, type ConnectionHost } from './connection.ts'
 import { CloseConnection, type ConnectionFacts, type Domain } from './context.ts'
 import { Dispatcher } from './dispatch.ts'
 import { FetchSessions } from './fetch-sessions.ts'
+import { FrameBuffers } from './frame-reader.ts'
 import { Memory } from './memory.ts'
 
 /** Where a listener is bound. */
@@ -46,6 +47,7 @@ export class Server {
     this.#host = {
       clock: io.clock,
       memory,
+      frameBuffers: new FrameBuffers(),
       isPipelined: frame => this.#dispatcher.isPipelined(frame),
       dispatch: (frame, connection) => this.#dispatcher.dispatch(frame, connection),
       broken: (connection, error) => this.#broken(connection, error),

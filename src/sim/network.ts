@@ -268,6 +268,9 @@ class SimulatedSocket implements Socket {
   /** Written and not yet sent. */
   #outgoing: Uint8Array[] = []
   #buffered = 0
+  /** Of all that was written, and who is told when so much is sent. */
+  #sentBytes = 0
+  readonly #sents: { readonly at: number; readonly sent: () => void }[] = []
   /** Sent and on its way, in order. */
   #transit: Cargo[] = []
   #carrying = false
@@ -321,13 +324,17 @@ class SimulatedSocket implements Socket {
     return this.#buffered
   }
 
-  write(chunks: readonly Uint8Array[]): boolean {
-    if (this.#ending || this.#closed || !this.owner.execution.alive) return false
+  write(chunks: readonly Uint8Array[], sent?: () => void): boolean {
+    if (this.#ending || this.#closed || !this.owner.execution.alive) {
+      sent?.()
+      return false
+    }
     for (const chunk of chunks) {
       if (chunk.length === 0) continue
       this.#outgoing.push(chunk)
       this.#buffered += chunk.length
     }
+    if (sent !== undefined) this.#sents.push({ at: this.#sentBytes + this.#buffered, sent })
     this.#flush()
     this.#wantsDrain ||= this.#buffered > highWaterBytes
     return !this.#wantsDrain
@@ -454,7 +461,13 @@ class SimulatedSocket implements Socket {
     }
     this.#outgoing.splice(0, whole)
     this.#buffered -= taken.length
+    this.#sentBytes += taken.length
+    this.#tellSent(this.#sentBytes)
     return taken
+  }
+
+  #tellSent(upTo: number): void {
+    while ((this.#sents[0]?.at ?? Number.POSITIVE_INFINITY) <= upTo) this.#sents.shift()!.sent()
   }
 
   /** Hands over all of the bytes, or a first part of them. */
@@ -505,7 +518,11 @@ class SimulatedSocket implements Socket {
     this.#unread -= bytes.length
     this.#peer.#flush()
     const handlers = this.#handlers
-    this.owner.execution.deliver(() => handlers.data(bytes))
+    this.owner.execution.deliver(() => {
+      handlers.data(bytes)
+      // Who kept some of it without a copy shall notice.
+      bytes.fill(0xdb)
+    })
     this.#readSoon()
   }
 
@@ -535,6 +552,7 @@ class SimulatedSocket implements Socket {
     this.#incoming = []
     this.#buffered = this.#unread = 0
     this.#wantsDrain = false
+    this.#tellSent(Number.MAX_SAFE_INTEGER)
   }
 
   #notifyClose(error: Error | undefined): void {

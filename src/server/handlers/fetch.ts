@@ -11,6 +11,7 @@
  * Consumers and followers (partition-read.ts) are served alike. That only the high watermark moved
  * answers no follower: it hears of it with its next answer, as from Apache Kafka.
  */
+import type { Slab } from '../../base/slabs.ts'
 import type { FetchRequest, FetchResponse } from '../../protocol/messages/fetch.ts'
 import type { Isolation, Partition } from '../../replica/partition.ts'
 import type { Failure, RequestContext } from '../context.ts'
@@ -128,6 +129,10 @@ async function answer(
 ): Promise<FetchResponse> {
   const leaders = currentLeaders(ctx, { leader: 12, endpoints: 16 })
   const topics = new Map<string, TopicAnswer & { partitions: PartitionAnswer[] }>()
+  const slabs: Slab[] = []
+  ctx.sent = () => {
+    for (const slab of slabs.splice(0)) slab.release()
+  }
   let left = maxBytes
   let isEmpty = true
   for (const read of reads) {
@@ -137,7 +142,8 @@ async function answer(
       maxBytes: Math.max(0, Math.min(left, wanted.maxBytes)),
       atLeastOneBatch: isEmpty,
     }
-    const { data, bytes } = await readPartition(ctx, read, limits, isolation, leaders)
+    const { data, bytes, slabs: held } = await readPartition(ctx, read, limits, isolation, leaders)
+    slabs.push(...held)
     left -= bytes
     isEmpty &&= bytes === 0
     const { errorCode, highWatermark, logStartOffset = -1, preferredReadReplica = -1 } = data
@@ -167,13 +173,13 @@ async function readPartition(
   limits: ReadLimits,
   isolation: Isolation,
   leaders: CurrentLeaders,
-): Promise<{ data: PartitionAnswer; bytes: number }> {
+): Promise<{ data: PartitionAnswer; bytes: number; slabs: readonly Slab[] }> {
   const { wanted } = read
   const partitionIndex = wanted.index
   const noneAborted = isolation === 'read_committed' ? [] : null
   try {
     const found = await read.read(limits)
-    const { highWatermark, lastStableOffset, logStartOffset, chunks, bytes } = found
+    const { highWatermark, lastStableOffset, logStartOffset, chunks, bytes, slabs = [] } = found
     const { divergence, preferredReplica, abortedTransactions = noneAborted } = found
     const data: PartitionAnswer = {
       partitionIndex,
@@ -186,7 +192,7 @@ async function readPartition(
       ...(divergence !== undefined && { divergingEpoch: divergence }),
       ...(preferredReplica !== undefined && { preferredReadReplica: preferredReplica }),
     }
-    return { data, bytes }
+    return { data, bytes, slabs }
   } catch (error) {
     const { errorCode } = ctx.refusal(error)
     const currentLeader = leaders.after(error, wanted.topicId, wanted.topic, wanted.index)
@@ -199,7 +205,7 @@ async function readPartition(
       records: noRecords,
       ...(currentLeader !== undefined && { currentLeader }),
     }
-    return { data, bytes: 0 }
+    return { data, bytes: 0, slabs: [] }
   }
 }
 
