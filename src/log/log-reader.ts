@@ -4,6 +4,8 @@
  * Segments may go while they are read: what comes of such a read counts for nothing, and it is made
  * again on the segment that took the place (compaction), or refused by where the log begins now.
  */
+
+import type { Slab } from '../base/slabs.ts'
 import type { LogConfig } from '../config/log-config.ts'
 import type { ReportFields } from '../io/io.ts'
 import { KafkaError } from '../protocol/errors.ts'
@@ -18,6 +20,8 @@ import type { AbortedTransaction } from './transaction-marker.ts'
 export interface LogRead {
   readonly chunks: Uint8Array[]
   readonly bytes: number
+  /** Held for who reads, as long as the chunks are needed. */
+  readonly slabs?: readonly Slab[]
 }
 
 /** A log as far as its files are read. */

@@ -12,12 +12,14 @@
  * again, takes the whole directory offline.
  */
 import { assert } from '../base/assert.ts'
+import type { Slab } from '../base/slabs.ts'
 import type { LogConfig } from '../config/log-config.ts'
 import { DiskError } from '../io/io.ts'
 import { KafkaError } from '../protocol/errors.ts'
-import { type Batch, stampBatch } from '../protocol/records/batch.ts'
+import { Batch, stampBatch } from '../protocol/records/batch.ts'
 import { Compaction } from './compaction.ts'
 import { fetchedBatches } from './fetched-batches.ts'
+import { diskFull, FullDisk } from './full-disk.ts'
 import type { LeaderEpochs } from './leader-epochs.ts'
 import { LeaderEpochsFile, unsaved } from './leader-epochs-file.ts'
 import type { LogHost } from './log-host.ts'
@@ -39,13 +41,10 @@ import { isDiskFull, Segment } from './segment.ts'
 import { isFullFor } from './segment-roll.ts'
 import type { StoredBatch, Tail } from './tail-cache.ts'
 import { validateForAppend } from './validation.ts'
-import { type Appended, abortedFrom, diskFull, takeGroup, type Waiting } from './write-group.ts'
+import { type Appended, abortedFrom, release, takeGroup, type Waiting } from './write-group.ts'
 
 const nothing: readonly Waiting[] = []
 const idle: Promise<void> = Promise.resolve()
-
-/** How long appends are refused on a full disk before one is let through to try. */
-const fullRetryMs = 1000
 
 /** A log; made by `LogDirectory.openLog`. */
 export class Log {
@@ -84,8 +83,7 @@ export class Log {
   #afterGroup: (() => void)[] | undefined
   #epochsFile: LeaderEpochsFile | undefined
   #savedEpoch: number
-  /** Set while the disk is full: when the next append is let through. */
-  #fullUntilMs: number | undefined
+  readonly #fullDisk = new FullDisk()
   #closed: Error | undefined
   #compaction: Compaction | undefined
   #reader: LogReader | undefined
@@ -203,7 +201,7 @@ export class Log {
   // ── Append ─────────────────────────────────────────────────────────────────
 
   /**
-   * Gives the batches their offsets and queues them; changes `records` in place and keeps it. Throws
+   * Gives the batches their offsets and queues them; changes `records` in place, and keeps a copy. Throws
    * what validation and producer state throw, RECORD_LIST_TOO_LARGE, KAFKA_STORAGE_ERROR.
    */
   append(records: Uint8Array, leaderEpoch: number): Appended {
@@ -226,8 +224,9 @@ export class Log {
     const baseOffset = this.logEndOffset
     this.#tail ??= this.#host.tails.tail()
     for (const batch of batches) {
-      stampBatch(batch.bytes, 0, this.logEndOffset, leaderEpoch)
-      this.#tail.add(this.#queue(batch, nowMs))
+      const { bytes, slab } = this.#host.tails.keep(batch.bytes)
+      stampBatch(bytes, 0, this.logEndOffset, leaderEpoch)
+      this.#tail.add(this.#queue(new Batch(bytes), nowMs, slab))
     }
     this.#writer ??= this.#write()
     return { baseOffset, endOffset: this.logEndOffset, logAppendTimeMs, duplicate: false }
@@ -238,10 +237,7 @@ export class Log {
     if (this.#hasDamagedTail) {
       throw new KafkaError('KAFKA_STORAGE_ERROR', `${this.folder} is damaged at its end`)
     }
-    if (this.#fullUntilMs === undefined) return
-    const nowMs = this.#host.io.clock.monotonicMs()
-    if (nowMs < this.#fullUntilMs) throw diskFull(this.folder)
-    this.#fullUntilMs = nowMs + fullRetryMs
+    this.#fullDisk.refuse(this.#host.io.clock, this.folder)
   }
 
   /** Throws KAFKA_STORAGE_ERROR when it is closed, deleted, or its directory is offline. */
@@ -295,12 +291,12 @@ export class Log {
     return this.logEndOffset
   }
 
-  /** Of a batch that has its offsets. */
-  #queue(batch: Batch, nowMs: number): StoredBatch {
+  /** Of a batch that has its offsets; its slab is released when it is written. */
+  #queue(batch: Batch, nowMs: number, slab?: Slab): StoredBatch {
     const segment = this.#active
     const { bytes, baseOffset, maxTimestamp } = batch
     const endOffset = batch.lastOffset + 1
-    const stored = { bytes, baseOffset, endOffset, maxTimestamp }
+    const stored = { bytes, baseOffset, endOffset, maxTimestamp, slab }
     const aborted = this.#producers.abortedBy(batch)
     const undo = batch.producerId >= 0 ? this.#producers.append(batch, nowMs) : undefined
     if (segment.plannedSize === 0) segment.plannedFirstTimestamp = maxTimestamp
@@ -336,6 +332,7 @@ export class Log {
       const failure = await this.#writeGroup(group).catch((error: Error) => error)
       if (failure === undefined) this.listener.onEnd(this.writtenEndOffset)
       else await this.#writeFailed(group, failure)
+      release(this.#group)
       this.#group = nothing
       this.#groupEnded()
     }
@@ -357,8 +354,7 @@ export class Log {
     assert(batches[0]!.baseOffset >= this.writtenEndOffset, 'batches are written in order')
     await segment.write(batches, this.#config.indexIntervalBytes)
     await segment.addAborted(group.flatMap(({ aborted }) => aborted ?? []))
-    if (this.#fullUntilMs !== undefined) {
-      this.#fullUntilMs = undefined
+    if (this.#fullDisk.over()) {
       this.#host.io.report.info({ folder: this.folder }, 'there is room on the disk again')
     }
     const unsynced = batches.at(-1)!.endOffset - this.durableEndOffset
@@ -383,11 +379,11 @@ export class Log {
     if (!(error instanceof DiskError)) throw error
     if (!isDiskFull(error)) return this.#host.fail(error)
     if (this.#closed !== undefined) return
-    if (this.#fullUntilMs === undefined) {
+    if (this.#fullDisk.found(this.#host.io.clock)) {
       this.#host.io.report.error({ folder: this.folder }, `${error.message}: appends are refused`)
     }
-    this.#fullUntilMs = this.#host.io.clock.monotonicMs() + fullRetryMs
-    const neverBegun = this.#takeBack([...group, ...this.#waiting.splice(0)])
+    this.#group = [...group, ...this.#waiting.splice(0)]
+    const neverBegun = this.#takeBack(this.#group)
     try {
       if (this.#writing.isCreated) await this.#writing.cutTail()
       for (const { paths } of neverBegun) {

@@ -1,9 +1,10 @@
 /**
  * The newest batches of all logs of a directory, in memory. A log adds each batch when it is given
  * its offset; the oldest batch of any log goes first when the budget is spent, and each goes when
- * it is old: who is so late that it is gone reads from the file. Batches are held by reference, so that a read of the tail copies nothing; only a batch that would keep a much larger
- * buffer alive is copied.
+ * it is old: who is so late that it is gone reads from the file. What is appended is copied into slabs,
+ * from which it is written to the file, too; a read of the tail copies nothing.
  */
+import { type Slab, type SlabPart, Slabs } from '../base/slabs.ts'
 
 /** A batch with its place in the log. `endOffset` is exclusive. */
 export interface StoredBatch {
@@ -11,11 +12,17 @@ export interface StoredBatch {
   readonly baseOffset: number
   readonly endOffset: number
   readonly maxTimestamp: number
+  /** Whom its bytes belong to, when that is to be told when they are not needed any more. */
+  readonly slab?: Slab | undefined
 }
+
+/** Batches of up to a megabyte, as most clients have them at most, fill it well. */
+const slabBytes = 4 * 1024 * 1024
 
 /** The memory that all tails of a directory share. */
 export class TailCache {
   readonly #maxBytes: number
+  readonly #slabs: Slabs
   #bytes = 0
   /** Of all that ever came, how many are gone, and how many had come when old ones last went. */
   #gone = 0
@@ -25,6 +32,12 @@ export class TailCache {
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes
+    this.#slabs = new Slabs(slabBytes, maxBytes)
+  }
+
+  /** A copy of what is to be appended, held for the caller. */
+  keep(bytes: Uint8Array): SlabPart {
+    return this.#slabs.keep(bytes)
   }
 
   get bytes(): number {
@@ -36,8 +49,9 @@ export class TailCache {
     return new Tail(this)
   }
 
-  /** For Tail: counts a batch that it holds now, and lets the oldest go. */
+  /** For Tail: counts a batch that it has now, and lets the oldest go. */
   added(tail: Tail, batch: StoredBatch): void {
+    batch.slab?.hold()
     this.#bytes += batch.bytes.length
     this.#arrivals.push({ tail, batch })
     while (this.#bytes > this.#maxBytes && this.#dropOldest());
@@ -47,6 +61,7 @@ export class TailCache {
   dropOld(): void {
     while (this.#gone < this.#comeBefore && this.#dropOldest());
     this.#comeBefore = this.#gone + this.#arrivals.length
+    this.#slabs.trim()
   }
 
   #dropOldest(): boolean {
@@ -55,6 +70,7 @@ export class TailCache {
     this.#gone++
     this.#bytes -= oldest.batch.bytes.length
     oldest.tail.dropOldest(oldest.batch)
+    oldest.batch.slab?.release()
     return true
   }
 }
@@ -71,25 +87,26 @@ export class Tail {
   add(batch: StoredBatch): void {
     const newest = this.#batches.at(this.#batches.length - 1)
     if (newest !== undefined && newest.endOffset !== batch.baseOffset) this.clear()
-    const held = withoutLargerBuffer(batch)
     if (this.#batches.length === 0) this.#batches = new Queue()
-    this.#batches.push(held)
-    this.#cache.added(this, held)
+    this.#batches.push(batch)
+    this.#cache.added(this, batch)
   }
 
   /**
    * Whole batches from the one that holds `offset`, all below `end`, at most `maxBytes`, or the
-   * first one alone when it is larger and `atLeastOneBatch`. Undefined when the tail begins later.
+   * first one alone when it is larger and `atLeastOneBatch`. Their slabs are held for the caller.
+   * Undefined when the tail begins later.
    */
   read(
     offset: number,
     end: number,
     maxBytes: number,
     atLeastOneBatch: boolean,
-  ): { chunks: Uint8Array[]; bytes: number } | undefined {
+  ): { chunks: Uint8Array[]; bytes: number; slabs: Slab[] } | undefined {
     const first = this.#find(offset)
     if (first === undefined) return undefined
     const chunks: Uint8Array[] = []
+    const slabs: Slab[] = []
     let bytes = 0
     for (let index = first; index < this.#batches.length; index++) {
       const batch = this.#batches.at(index)!
@@ -98,8 +115,11 @@ export class Tail {
       if (bytes + batch.bytes.length > maxBytes && !isForced) break
       chunks.push(batch.bytes)
       bytes += batch.bytes.length
+      if (batch.slab === undefined || batch.slab === slabs.at(-1)) continue
+      batch.slab.hold()
+      slabs.push(batch.slab)
     }
-    return { chunks, bytes }
+    return { chunks, bytes, slabs }
   }
 
   /** Forgets all batches that end above `offset`. */
@@ -145,11 +165,6 @@ export class Tail {
     }
     return low
   }
-}
-
-function withoutLargerBuffer(batch: StoredBatch): StoredBatch {
-  if (batch.bytes.buffer.byteLength <= 2 * batch.bytes.length) return batch
-  return { ...batch, bytes: Uint8Array.prototype.slice.call(batch.bytes) }
 }
 
 /** First in, first out, with access by index; the space in front is given back now and then. */

@@ -1,5 +1,4 @@
 /** What appends leave to a log's writer, and what it takes from its queue for one write. */
-import { KafkaError } from '../protocol/errors.ts'
 import type { Undo } from './producer-state.ts'
 import type { Segment } from './segment.ts'
 import type { StoredBatch } from './tail-cache.ts'
@@ -29,9 +28,9 @@ export function abortedFrom(queue: readonly Waiting[]): number {
   return Math.min(...queue.map(({ aborted }) => aborted?.firstOffset ?? Number.POSITIVE_INFINITY))
 }
 
-/** What appends are refused with. */
-export function diskFull(folder: string): KafkaError {
-  return new KafkaError('KAFKA_STORAGE_ERROR', `no room on the disk of ${folder}`)
+/** They are written, or never will be: the memory of their batches may be used again. */
+export function release(written: readonly Waiting[]): void {
+  for (const { batch } of written) batch?.slab?.release()
 }
 
 const maxGroupBatches = 1024

@@ -10,6 +10,7 @@ import type { LogConfig } from '../config/log-config.ts'
 import type { Clock } from '../io/io.ts'
 import type { Log } from '../log/log.ts'
 import type { LogListener } from '../log/log-listener.ts'
+import type { LogRead } from '../log/log-reader.ts'
 import type { ActiveProducer } from '../log/producer-state.ts'
 import type { AbortedTransaction } from '../log/transaction-marker.ts'
 import type { Appended } from '../log/write-group.ts'
@@ -68,10 +69,7 @@ export interface LeaderDriver extends ClusterView {
 }
 
 /** Records, and the offsets that a fetch is answered with. */
-export interface ReadResult {
-  /** Whole batches; views that must not be changed. */
-  readonly chunks: readonly Uint8Array[]
-  readonly bytes: number
+export interface ReadResult extends LogRead {
   readonly highWatermark: number
   readonly lastStableOffset: number
   readonly logStartOffset: number
@@ -332,11 +330,11 @@ export class Partition implements LogListener {
     { offset, maxBytes, atLeastOneBatch }: Omit<ReadOptions, 'currentLeaderEpoch' | 'isolation'>,
   ): Promise<ReadResult> {
     const { highWatermark, lastStableOffset, logStartOffset } = this
-    const { chunks, bytes } =
+    const read =
       offset < end
         ? await this.#log.read(offset, end, maxBytes, atLeastOneBatch)
         : { chunks: [], bytes: 0 }
-    return { chunks, bytes, highWatermark, lastStableOffset, logStartOffset }
+    return { ...read, highWatermark, lastStableOffset, logStartOffset }
   }
 
   #refuseOutside(offset: number): void {
