@@ -12,6 +12,15 @@ const maxChunksPerWrite = 1024
 /** Bytes in one `writev`; Linux writes at most 2 GiB − 4 KiB at once. */
 const maxBytesPerWrite = 1 << 30
 
+/**
+ * What is written goes to the page cache, in microseconds: less than the way to another thread and back.
+ * So a small write is made here. When the kernel holds one up, for the disk does not keep up, the next
+ * ones are made in other threads for a while.
+ */
+const directBytes = 256 * 1024
+const heldUpMs = 2
+const indirectMs = 500
+
 /** The disk of this machine. */
 export function nodeDisk(): Disk {
   return new NodeDisk()
@@ -19,6 +28,7 @@ export function nodeDisk(): Disk {
 
 class NodeDisk implements Disk {
   readonly #locks: HeldLocks = new Set()
+  readonly #pace: Pace = { indirectUntilMs: 0 }
   #bootId: string | undefined | null = null
 
   async lock(directory: string): Promise<DirectoryLock> {
@@ -39,6 +49,7 @@ class NodeDisk implements Disk {
     return new NodeFile(
       await openFile(path, access | (options.create === true ? O_CREAT : 0)),
       path,
+      this.#pace,
     )
   }
 
@@ -50,7 +61,7 @@ class NodeDisk implements Disk {
       if ((error as DiskError).code === 'ENOENT') return undefined
       throw error
     }
-    const file = new NodeFile(fd, path)
+    const file = new NodeFile(fd, path, this.#pace)
     try {
       const size = await file.size()
       if (size > maxBytes) {
@@ -66,7 +77,8 @@ class NodeDisk implements Disk {
   async replaceFile(path: string, content: Uint8Array): Promise<void> {
     const { O_RDWR, O_CREAT, O_TRUNC } = fs.constants
     const temporary = `${path}.tmp`
-    const file = new NodeFile(await openFile(temporary, O_RDWR | O_CREAT | O_TRUNC), temporary)
+    const fd = await openFile(temporary, O_RDWR | O_CREAT | O_TRUNC)
+    const file = new NodeFile(fd, temporary, this.#pace)
     try {
       await file.write([content], 0)
       await file.sync()
@@ -131,13 +143,20 @@ class NodeDisk implements Disk {
   }
 }
 
+/** How writes are made now, for all files. */
+interface Pace {
+  indirectUntilMs: number
+}
+
 class NodeFile implements DiskFile {
   readonly #path: string
+  readonly #pace: Pace
   #fd: number
 
-  constructor(fd: number, path: string) {
+  constructor(fd: number, path: string, pace: Pace) {
     this.#fd = fd
     this.#path = path
+    this.#pace = pace
   }
 
   async write(chunks: readonly Uint8Array[], position: number): Promise<void> {
@@ -145,13 +164,33 @@ class NodeFile implements DiskFile {
     let at = position
     while (rest.length > 0) {
       const some = firstPart(rest)
-      const written = await call<number>('write', this.#path, done =>
-        some.length === 1
-          ? fs.write(this.#open(), some[0]!, 0, some[0]!.length, at, done)
-          : fs.writev(this.#open(), some, at, done),
-      )
+      const bytes = some.reduce((sum, { length }) => sum + length, 0)
+      const written =
+        bytes <= directBytes && performance.now() >= this.#pace.indirectUntilMs
+          ? this.#writeDirectly(some, at)
+          : await call<number>('write', this.#path, done =>
+              some.length === 1
+                ? fs.write(this.#open(), some[0]!, 0, bytes, at, done)
+                : fs.writev(this.#open(), some, at, done),
+            )
       at += written
+      if (written === bytes && some.length === rest.length) return
       rest = withoutFirst(rest, written)
+    }
+  }
+
+  #writeDirectly(chunks: Uint8Array[], position: number): number {
+    const beganMs = performance.now()
+    try {
+      return chunks.length === 1
+        ? fs.writeSync(this.#open(), chunks[0]!, 0, chunks[0]!.length, position)
+        : fs.writevSync(this.#open(), chunks, position)
+    } catch (error) {
+      if (error instanceof DiskError) throw error
+      throw diskError('write', this.#path, error as NodeJS.ErrnoException)
+    } finally {
+      const endedMs = performance.now()
+      if (endedMs - beganMs > heldUpMs) this.#pace.indirectUntilMs = endedMs + indirectMs
     }
   }
 
