@@ -36,7 +36,7 @@ export interface Selection {
   readonly skipped: number
   /** Bytes of the first batch when it does not end, or nothing behind it begins, in the stretch. */
   readonly firstSize: number
-  /** What comes behind the skipped bytes has this offset or a larger one. */
+  /** What comes behind the skipped bytes, or behind `end`, has this offset or a larger one. */
   readonly nextOffset: number
 }
 
@@ -58,34 +58,37 @@ export function selectBatches(stretch: Stretch, wanted: WantedBatches): Selectio
   let start = -1
   let at = 0
   let confirmed = 0
+  let confirmedOffset = 0
   let nextOffset = stretch.baseOffset
   while (at + batchHeaderBytes <= bytes.length) {
     const { size, baseOffset, lastOffset } = headerAt(bytes, at, nextOffset)
     confirmed = at
-    nextOffset = lastOffset + 1
+    confirmedOffset = nextOffset
     if (start < 0 && lastOffset < wanted.offset) {
       at += size
+      nextOffset = lastOffset + 1
       continue
     }
     const isFirst = start < 0
     if (isFirst) start = at
     const isTooLarge = at + size - start > wanted.maxBytes && !(isFirst && wanted.atLeastOneBatch)
-    if (lastOffset >= wanted.end || isTooLarge) return selected(start, at)
+    if (lastOffset >= wanted.end || isTooLarge) return selected(start, at, nextOffset)
     if (at + size > bytes.length) {
-      return isFirst ? unseen(at, size, baseOffset) : selected(start, at)
+      return isFirst ? unseen(at, size, baseOffset) : selected(start, at, nextOffset)
     }
     at += size
+    nextOffset = lastOffset + 1
   }
   if (isEnd && at !== bytes.length) throw new NoBatchError(at)
   if (start < 0) return unseen(at, 0, nextOffset)
-  if (isEnd && at === bytes.length) return selected(start, at)
+  if (isEnd && at === bytes.length) return selected(start, at, nextOffset)
   return confirmed > start
-    ? selected(start, confirmed)
+    ? selected(start, confirmed, confirmedOffset)
     : unseen(start, at - start, int64At(bytes, start + fieldAt.baseOffset))
 }
 
-function selected(start: number, end: number): Selection {
-  return { start, end, skipped: 0, firstSize: 0, nextOffset: 0 }
+function selected(start: number, end: number, nextOffset: number): Selection {
+  return { start, end, skipped: 0, firstSize: 0, nextOffset }
 }
 
 function unseen(skipped: number, firstSize: number, nextOffset: number): Selection {

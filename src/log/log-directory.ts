@@ -7,6 +7,7 @@
  * offline once and for all: the kernel may have dropped what it could not write.
  */
 import { dirname } from 'node:path'
+import { Slabs } from '../base/slabs.ts'
 import type { LogConfig } from '../config/log-config.ts'
 import { type DirectoryLock, DiskError, type Io, type Timer } from '../io/io.ts'
 import { KafkaError } from '../protocol/errors.ts'
@@ -96,6 +97,9 @@ export interface OpenLogOptions {
 /** What is not used for so long is given back, at the latest after twice as long. */
 const idleMs = 10_000
 
+/** Some reads of a megabyte, as most consumers ask for. */
+const readSlabBytes = 4 * 1024 * 1024
+
 /** Logs that are closed or recovered at the same time. */
 const concurrency = 4
 
@@ -171,6 +175,7 @@ export class LogDirectory {
       files: new OpenFiles(io.disk, options.maxOpenFiles ?? 512),
       indexes: new IndexCache(options.indexCacheBytes ?? 32 * 1024 * 1024),
       tails: new TailCache(options.tailCacheBytes ?? 64 * 1024 * 1024),
+      reads: new Slabs(readSlabBytes, 8 * readSlabBytes),
       room: new DiskRoom(io, path, () => options.minFreeBytes?.() ?? 0),
       producerIdExpirationMs: options.producerIdExpirationMs ?? 86_400_000,
       fail: error => this.takeOffline(error),
@@ -193,6 +198,7 @@ export class LogDirectory {
   #giveBackLater(): Timer {
     return this.#io.clock.timer(idleMs, () => {
       this.#host.tails.dropOld()
+      this.#host.reads.trim()
       this.#host.files.closeIdle()
       this.#idleTimer = this.#giveBackLater()
     })

@@ -1,4 +1,5 @@
 /** What the logs of one data directory share, and what they need of it. */
+import type { Slabs } from '../base/slabs.ts'
 import type { Io } from '../io/io.ts'
 import type { DiskRoom } from './disk-room.ts'
 import type { IndexCache } from './index-file.ts'
@@ -10,6 +11,8 @@ export interface SharedStorage {
   readonly files: OpenFiles
   readonly indexes: IndexCache
   readonly tails: TailCache
+  /** For what is read from files. */
+  readonly reads: Slabs
 }
 
 export interface LogHost extends SharedStorage {

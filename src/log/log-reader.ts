@@ -58,7 +58,7 @@ export class LogReader {
     maxBytes: number,
     atLeastOneBatch: boolean,
   ): Promise<LogRead> {
-    const bytes = await this.#guarded(offset, async () => {
+    const found = await this.#guarded(offset, async () => {
       const { folder, config } = this.#log
       for (const segment of this.#segmentsFrom(offset)) {
         if (segment.baseOffset >= bound) return undefined
@@ -77,8 +77,9 @@ export class LogReader {
       }
       return undefined
     })
-    if (bytes === undefined || bytes.length === 0) return { chunks: [], bytes: 0 }
-    return { chunks: [bytes], bytes: bytes.length }
+    if (found === undefined) return { chunks: [], bytes: 0 }
+    const { bytes, slab } = found
+    return { chunks: bytes.length === 0 ? [] : [bytes], bytes: bytes.length, slabs: [slab] }
   }
 
   /** What `find` answers, unless it lies at `end` or above. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Disk, DiskFile } from '../io/io.ts'
 import { buildBatch } from '../protocol/records/build.ts'
 import { simulated } from '../sim/world.ts'
 import { batchOf, config, openDirectory, openLog, startMs, valuesFrom, written } from './fixture.ts'
@@ -117,6 +118,43 @@ test('a large batch is read from the file although the read-ahead ends inside it
       const [first] = await valuesFrom(log, offset, 1)
       assert.equal(first, ['a', large, 'b', large, 'c'][offset])
     }
+  })
+})
+
+test('who reads on from where a read ended takes each byte from the file once', async () => {
+  await simulated().run(async world => {
+    const io = world.io()
+    let readBytes = 0
+    const bound = (target: object, name: string | symbol) => {
+      const value = Reflect.get(target, name)
+      return typeof value === 'function' ? value.bind(target) : value
+    }
+    const counted = (file: DiskFile) =>
+      new Proxy(file, {
+        get: (target, name) =>
+          name !== 'read'
+            ? bound(target, name)
+            : async (into: Uint8Array, position: number) => {
+                readBytes += into.length
+                return await target.read(into, position)
+              },
+      })
+    const disk = new Proxy(io.disk, {
+      get: (target, name) =>
+        name !== 'open'
+          ? bound(target, name)
+          : async (...of: Parameters<Disk['open']>) => counted(await target.open(...of)),
+    })
+    const log = await openLog(await openDirectory({ ...io, disk }, { tailCacheBytes: 0 }))
+    const value = 'x'.repeat(100_000)
+    for (let count = 0; count < 30; count++) log.append(batchOf([value]), 0)
+    await written(log)
+    readBytes = 0
+    assert.equal((await valuesFrom(log, 0, 250_000)).length, 30)
+    // Two batches a read, and the beginning of the third one.
+    assert.ok(readBytes < 1.4 * log.sizeBytes, `${readBytes} of ${log.sizeBytes}`)
+    await log.truncateTo(12)
+    assert.equal((await valuesFrom(log, 10, 250_000)).length, 2)
   })
 })
 

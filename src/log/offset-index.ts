@@ -16,6 +16,8 @@ export interface OffsetStretch {
   readonly lastOffset: number | undefined
   /** At or behind its last byte; infinite: the end of the segment. */
   readonly endPosition: number
+  /** Offsets from `position` on are not below it; by default the segment's. */
+  readonly baseOffset?: number
 }
 
 /** A sparse way from offsets to positions, over one index file. */

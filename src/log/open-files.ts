@@ -20,6 +20,8 @@ export class OpenFiles {
   readonly #disk: Disk
   readonly #maxOpen: number
   readonly #files = new Map<string, OpenFile>()
+  /** Used last. */
+  #newest: OpenFile | undefined
   /** Files that somebody uses; those on their way out too. */
   #inUse = 0
   readonly #waiting: (() => void)[] = []
@@ -87,9 +89,12 @@ export class OpenFiles {
   #take(path: string, options: { create?: boolean }): OpenFile {
     const known = this.#files.get(path)
     if (known !== undefined) {
-      this.#files.delete(path)
       known.round = this.#round
-      this.#files.set(path, known) // The table is in order of last use.
+      if (known !== this.#newest) {
+        this.#files.delete(path)
+        this.#files.set(path, known) // The table is in order of last use.
+        this.#newest = known
+      }
       if (known.users++ === 0) this.#inUse++
       return known
     }
@@ -104,6 +109,7 @@ export class OpenFiles {
       if (this.#files.get(path) === entry) this.#files.delete(path)
     })
     this.#files.set(path, entry)
+    this.#newest = entry
     this.#inUse++
     this.#makeRoom()
     return entry

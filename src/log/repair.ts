@@ -6,7 +6,9 @@
  * be read is kept beside it as `.corrupt`. The session is marked lossy before any record goes, so
  * that the next start claims nothing for them.
  */
+
 import { basename, dirname } from 'node:path'
+import { Slabs } from '../base/slabs.ts'
 import type { Io } from '../io/io.ts'
 import {
   formatEpochs,
@@ -93,6 +95,7 @@ class Repair {
       files: new OpenFiles(io.disk, 64),
       indexes: new IndexCache(64 * 1024 * 1024),
       tails: new TailCache(0),
+      reads: new Slabs(1, 0),
     }
   }
 

@@ -5,6 +5,8 @@
  * Everything here is called by the log's writer alone, but for the reads, which look only below
  * `size` and never depend on an index being right: one that leads astray is built again.
  */
+
+import type { SlabPart } from '../base/slabs.ts'
 import { DiskError } from '../io/io.ts'
 import { KafkaError } from '../protocol/errors.ts'
 import { Batch, batchHeaderBytes, batchSizeAt, isCrcValid } from '../protocol/records/batch.ts'
@@ -28,6 +30,7 @@ import {
 import { IndexBrokenError, IndexFile } from './index-file.ts'
 import type { SharedStorage } from './log-host.ts'
 import { OffsetIndex, type OffsetStretch, offsetEntryBytes } from './offset-index.ts'
+import { ReadCursors } from './read-cursors.ts'
 import type { StoredBatch } from './tail-cache.ts'
 import { type TimeEntry, TimeIndex, timeEntryBytes } from './time-index.ts'
 import { TransactionIndex, transactionEntryBytes } from './transaction-index.ts'
@@ -86,6 +89,8 @@ export class Segment {
   /** Undefined: no transaction was aborted here, and there is no file. */
   #transactionIndex: TransactionIndex | undefined
   size = 0
+  /** Made by the first read. */
+  #cursors: ReadCursors | undefined
   isCreated: boolean
   /** Another segment follows, and the indexes are complete. */
   isSealed = false
@@ -346,6 +351,7 @@ export class Segment {
   /** Empties the indexes, for a scan that calls `addScanned` for each batch from the first. */
   async restart(): Promise<void> {
     this.#areIndexesNew = true
+    this.#cursors?.clear()
     await this.offsetIndex.file.truncate(0)
     await this.timeIndex.file.truncate(0)
     this.offsetIndex.restart()
@@ -427,6 +433,7 @@ export class Segment {
     this.size = stat?.size ?? 0
     this.createdMs = stat?.modifiedMs ?? this.createdMs
     this.plannedSize = this.size
+    this.#cursors = undefined
     this.#uncheckedFrom = 0
     this.#uncheckedTo = this.size
   }
@@ -455,7 +462,7 @@ export class Segment {
   /**
    * Whole batches from the one that holds `offset`, or the first behind it, all below `end`, together
    * at most `maxBytes` (the first one also when it is larger, if `atLeastOneBatch`). Undefined when
-   * the segment ends before `offset`. Throws CORRUPT_MESSAGE.
+   * the segment ends before `offset`. Their slab is held for the caller. Throws CORRUPT_MESSAGE.
    */
   async read(
     offset: number,
@@ -463,11 +470,12 @@ export class Segment {
     maxBytes: number,
     atLeastOneBatch: boolean,
     indexIntervalBytes: number,
-  ): Promise<Uint8Array | undefined> {
+  ): Promise<SlabPart | undefined> {
     const size = this.size
     const wanted = { offset, end, maxBytes: Math.min(maxBytes, maxReadBytes), atLeastOneBatch }
     return await this.#mended(indexIntervalBytes, async isIndexGood => {
-      const from = isIndexGood ? await this.offsetIndex.stretch(offset) : wholeStretch
+      if (!isIndexGood) return await this.#readFrom(wholeStretch, size, wanted)
+      const from = this.#cursors?.find(offset, size) ?? (await this.offsetIndex.stretch(offset))
       return await this.#readFrom(from, size, wanted)
     })
   }
@@ -535,9 +543,11 @@ export class Segment {
     from: OffsetStretch,
     size: number,
     wanted: WantedBatches,
-  ): Promise<Uint8Array | undefined> {
+  ): Promise<SlabPart | undefined> {
+    this.#cursors ??= new ReadCursors()
+    const { generation } = this.#cursors
     let { position } = from
-    let baseOffset = this.baseOffset
+    let baseOffset = from.baseOffset ?? this.baseOffset
     let length = Math.max(wanted.maxBytes + readAheadBytes, windowFor(from))
     for (;;) {
       const hole = this.holes.find(({ endPosition }) => endPosition > position)
@@ -552,7 +562,8 @@ export class Segment {
         if (position > stop) throw noBatchAt(this.logPath, stop)
         return undefined
       }
-      const bytes = await this.#readBytes(position, Math.min(length, stop - position))
+      const { slab, bytes: into } = this.#shared.reads.take(Math.min(length, stop - position))
+      const bytes = into.subarray(0, await this.#readInto(into, position))
       const { lastOffset } = from
       if (lastOffset !== undefined && position === from.position) {
         if (lastOffsetOf(bytes) !== lastOffset) throw noBatchAt(this.logPath, position)
@@ -560,8 +571,13 @@ export class Segment {
       const stretch = { bytes, baseOffset, isEnd: position + bytes.length >= stop }
       const found = this.#select(stretch, position, wanted)
       if (found.start >= 0) {
-        return this.#sound(bytes.subarray(found.start, found.end), position + found.start)
+        const sound = this.#sound(bytes.subarray(found.start, found.end), position + found.start)
+        if (sound.length === found.end - found.start) {
+          this.#cursors.note(found.nextOffset, position + found.end, generation)
+        }
+        return { bytes: sound, slab }
       }
+      slab.release()
       position += found.skipped
       baseOffset = found.nextOffset
       const isStuck = found.skipped === 0 && found.firstSize === 0
@@ -602,10 +618,8 @@ export class Segment {
     return bytes.subarray(0, sound)
   }
 
-  async #readBytes(position: number, length: number): Promise<Uint8Array> {
-    const bytes = Buffer.allocUnsafeSlow(length)
-    const read = await this.#shared.files.with(this.logPath, file => file.read(bytes, position))
-    return read === length ? bytes : bytes.subarray(0, read)
+  #readInto(into: Uint8Array, position: number): Promise<number> {
+    return this.#shared.files.with(this.logPath, file => file.read(into, position))
   }
 
   /**
@@ -631,15 +645,15 @@ export class Segment {
         },
         windowFor(from),
       )
-      return found && new Batch(await this.#readBytes(found.position, found.size))
+      if (found === undefined) return undefined
+      const bytes = Buffer.allocUnsafeSlow(found.size)
+      return new Batch(bytes.subarray(0, await this.#readInto(bytes, found.position)))
     })
   }
 
   /** Fills `into` from `position`; answers how many bytes there were. */
   readInto(into: Uint8Array, position: number): Promise<number> {
-    return this.#whileHere(() =>
-      this.#shared.files.with(this.logPath, file => file.read(into, position)),
-    )
+    return this.#whileHere(() => this.#readInto(into, position))
   }
 
   /** The largest timestamp of the first batch; −1 when there is none. */
