@@ -7,7 +7,6 @@
  * offline once and for all: the kernel may have dropped what it could not write.
  */
 import { dirname } from 'node:path'
-import { Slabs } from '../base/slabs.ts'
 import type { LogConfig } from '../config/log-config.ts'
 import { type DirectoryLock, DiskError, type Io, type Timer } from '../io/io.ts'
 import { KafkaError } from '../protocol/errors.ts'
@@ -41,7 +40,7 @@ import {
 import { hasRecords, makeFolder, settleFolder, unmakeFolder } from './folder.ts'
 import { IndexCache } from './index-file.ts'
 import { Log } from './log.ts'
-import type { LogHost } from './log-host.ts'
+import { type LogHost, readSlabs } from './log-host.ts'
 import { OpenFiles } from './open-files.ts'
 import { type LastRun, recoverLog } from './recovery.ts'
 import { isDiskFull } from './segment.ts'
@@ -96,9 +95,6 @@ export interface OpenLogOptions {
 
 /** What is not used for so long is given back, at the latest after twice as long. */
 const idleMs = 10_000
-
-/** Some reads of a megabyte, as most consumers ask for. */
-const readSlabBytes = 4 * 1024 * 1024
 
 /** Logs that are closed or recovered at the same time. */
 const concurrency = 4
@@ -175,7 +171,7 @@ export class LogDirectory {
       files: new OpenFiles(io.disk, options.maxOpenFiles ?? 512),
       indexes: new IndexCache(options.indexCacheBytes ?? 32 * 1024 * 1024),
       tails: new TailCache(options.tailCacheBytes ?? 64 * 1024 * 1024),
-      reads: new Slabs(readSlabBytes, 8 * readSlabBytes),
+      reads: readSlabs(),
       room: new DiskRoom(io, path, () => options.minFreeBytes?.() ?? 0),
       producerIdExpirationMs: options.producerIdExpirationMs ?? 86_400_000,
       fail: error => this.takeOffline(error),

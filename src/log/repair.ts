@@ -8,7 +8,6 @@
  */
 
 import { basename, dirname } from 'node:path'
-import { Slabs } from '../base/slabs.ts'
 import type { Io } from '../io/io.ts'
 import {
   formatEpochs,
@@ -32,7 +31,7 @@ import {
   transactionIndexSuffix,
 } from './file-names.ts'
 import { IndexCache } from './index-file.ts'
-import type { SharedStorage } from './log-host.ts'
+import { readSlabs, type SharedStorage } from './log-host.ts'
 import { OpenFiles } from './open-files.ts'
 import { encodeSnapshot } from './producer-snapshot.ts'
 import {
@@ -95,7 +94,7 @@ class Repair {
       files: new OpenFiles(io.disk, 64),
       indexes: new IndexCache(64 * 1024 * 1024),
       tails: new TailCache(0),
-      reads: new Slabs(1, 0),
+      reads: readSlabs(),
     }
   }
 
