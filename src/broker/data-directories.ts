@@ -10,7 +10,8 @@ import { ConfigError } from '../config/key.ts'
 import { DiskError, type Io } from '../io/io.ts'
 import { localStoreName } from '../io/local-store.ts'
 import { forgetMissingName } from '../log/file-names.ts'
-import { LogDirectory, type LogFolder, type SessionIdentity } from '../log/log-directory.ts'
+import type { LogFolder } from '../log/found-directory.ts'
+import { LogDirectory, type SessionIdentity } from '../log/log-directory.ts'
 import type { UnusableDirectory } from '../replica/replicas.ts'
 
 type Undo = () => Promise<void> | void

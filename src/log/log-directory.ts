@@ -1,43 +1,36 @@
-/**
- * One data directory: its lock, its identity, its logs, and how its last run ended.
- *
- * `open` takes the lock and reads what is known; after an unclean end `settle` recovers every folder,
- * so that `lossless` is final before the broker registers; `begin` notes the new session, before the
- * first append; `close` syncs everything and says so last. A failure of the disk takes the directory
- * offline once and for all: the kernel may have dropped what it could not write.
- */
-import { dirname } from 'node:path'
 import type { LogConfig } from '../config/log-config.ts'
-import { type DirectoryLock, DiskError, type Io, type Timer } from '../io/io.ts'
+import { DiskError, type Io, type Timer } from '../io/io.ts'
 import { KafkaError } from '../protocol/errors.ts'
 import {
   formatOffsets,
   formatProperties,
   type PartitionOffsets,
-  parseProperties,
   partitionKey,
   readSmallFile,
 } from './checkpoint-file.ts'
-import { type DirectoryFacts, lastRunOf, readDirectoryFacts } from './directory-facts.ts'
 import { DirectorySync } from './directory-sync.ts'
 import { DiskRoom, NoRoomError } from './disk-room.ts'
 import {
   cleanShutdownName,
   compactionName,
   folderName,
-  futureSuffix,
   highWatermarksName,
-  kraftFolderName,
   logStartsName,
-  logSuffix,
   metaPropertiesName,
   movedFromName,
-  partitionMetadataName,
-  partitionOfFolder,
   recoveryPointsName,
   retiredFolderName,
 } from './file-names.ts'
-import { hasRecords, makeFolder, settleFolder, unmakeFolder } from './folder.ts'
+import { makeFolder, settleFolder, unmakeFolder } from './folder.ts'
+import {
+  type FoundDirectory,
+  findAll,
+  isLosslessSoFar,
+  type LogFolder,
+  makeDurably,
+  mayLackPages,
+} from './found-directory.ts'
+import { inParallel } from './in-parallel.ts'
 import { IndexCache } from './index-file.ts'
 import { Log } from './log.ts'
 import { type LogHost, readSlabs } from './log-host.ts'
@@ -46,16 +39,6 @@ import { type LastRun, recoverLog } from './recovery.ts'
 import { isDiskFull } from './segment.ts'
 import { formatSession, type Session, sessionFileName } from './session-file.ts'
 import { TailCache } from './tail-cache.ts'
-
-/** A partition's folder as found; `topicId` undefined: no readable partition.metadata. */
-export interface LogFolder {
-  readonly name: string
-  readonly topic: string
-  readonly partition: number
-  readonly topicId: string | undefined
-  /** Without an id and without records: a power loss kept it from being made. */
-  readonly isBlank?: boolean
-}
 
 export interface LogDirectoryOptions {
   /** producer.id.expiration.ms; 24 h by default. */
@@ -96,16 +79,6 @@ export interface OpenLogOptions {
 /** What is not used for so long is given back, at the latest after twice as long. */
 const idleMs = 10_000
 
-/** Logs that are closed or recovered at the same time. */
-const concurrency = 4
-
-/** What `open` read. */
-interface Found extends DirectoryFacts {
-  readonly lock: DirectoryLock
-  readonly lastRun: LastRun
-  readonly folders: readonly LogFolder[]
-}
-
 /** One data directory. */
 export class LogDirectory {
   readonly path: string
@@ -118,7 +91,7 @@ export class LogDirectory {
   /** The names of the folders. */
   readonly #names: DirectorySync
   readonly #host: LogHost
-  readonly #found: Found
+  readonly #found: FoundDirectory
   /** Those whose logs are not open. */
   readonly #folders: Map<string, LogFolder>
   /** Folders of the last run that were not loaded yet: their logs end as it ended. */
@@ -155,7 +128,7 @@ export class LogDirectory {
     }
   }
 
-  private constructor(io: Io, path: string, options: LogDirectoryOptions, found: Found) {
+  private constructor(io: Io, path: string, options: LogDirectoryOptions, found: FoundDirectory) {
     this.path = path
     this.directoryId = found.meta.get('directory.id') ?? newDirectoryId(io)
     this.lastRun = found.lastRun
@@ -700,75 +673,6 @@ export class SwapUnknownError extends Error {
   override readonly name = 'SwapUnknownError'
 }
 
-/** Makes the folder and its missing parents, so that they outlive a power loss. */
-async function makeDurably(io: Io, path: string): Promise<void> {
-  if ((await io.disk.stat(path)) !== undefined) return
-  const parent = dirname(path)
-  if (parent !== path) await makeDurably(io, parent)
-  await io.disk.makeDirectory(path)
-  await io.disk.syncDirectory(parent)
-}
-
-async function findAll(io: Io, path: string, lock: DirectoryLock): Promise<Found> {
-  const { disk } = io
-  const folders: LogFolder[] = []
-  await inParallel(await disk.list(path), async ({ name, directory }) => {
-    if (!directory) return
-    if (name.endsWith('-delete')) return disk.remove(`${path}/${name}`)
-    if (name.endsWith(futureSuffix)) return removeCopy(io, path, name)
-    const partition = partitionOfFolder(name)
-    if (partition === undefined || name === kraftFolderName) return
-    const file = `${path}/${name}/${partitionMetadataName}`
-    const metadata = await readSmallFile(disk, file, bytes => parseProperties(bytes, ':'))
-    const topicId = metadata?.get('topic_id')
-    const isBlank = topicId === undefined && !(await hasRecords(disk, `${path}/${name}`))
-    folders.push({ name, ...partition, topicId, ...(isBlank && { isBlank }) })
-  })
-  const state = await readDirectoryFacts(disk, path)
-  for (const problem of state.problems) {
-    if (problem.path.endsWith(metaPropertiesName) && folders.length > 0) {
-      const message = `${problem.path} ${problem.what}: correct it, or restore it from a copy`
-      throw new DiskError('EINVAL', message)
-    }
-    io.report.warn({ file: problem.path }, `${problem.what}: what it said is not known`)
-  }
-  const { meta } = state
-  const session =
-    state.session?.directoryId === meta.get('directory.id') ? state.session : undefined
-  const looksClean = state.hasMarker || folders.length === 0
-  return {
-    ...state,
-    lock,
-    session,
-    lastRun: lastRunOf(session, looksClean, lock.inode, disk.bootId()),
-    folders,
-  }
-}
-
-/** A copy that was not finished, if it is ours: the log is where it was. */
-async function removeCopy({ disk, report }: Io, path: string, name: string): Promise<void> {
-  const files = (await disk.list(`${path}/${name}`)).map(file => file.name)
-  const isOurs = files.includes(movedFromName) || !files.some(file => file.endsWith(logSuffix))
-  if (!isOurs) return
-  const removed = `${path}/${name.slice(0, -futureSuffix.length)}-delete`
-  await disk.rename(`${path}/${name}`, removed)
-  await disk.remove(removed)
-  report.warn({ folder: `${path}/${name}` }, 'a move to this directory was not finished: ask again')
-}
-
-/** §5, as far as the session file alone tells. */
-function isLosslessSoFar({ session, lastRun, lock }: Found, bootId: string | undefined): boolean {
-  if (session === undefined || session.lossy) return false
-  if (lastRun === 'clean') return true
-  if (session.lockInode !== lock.inode) return false
-  return session.allSync || (bootId !== undefined && session.bootId === bootId)
-}
-
-/** A sync may have failed, and a power loss may not take what it was to bring to the disk. */
-function mayLackPages({ session, lastRun }: Found): boolean {
-  return lastRun === 'killed' && session !== undefined && (session.allSync || session.lossy)
-}
-
 /** Kafka's form of an id: 16 bytes, base64url, never beginning with a dash. */
 function newDirectoryId(io: Io): string {
   for (;;) {
@@ -786,15 +690,4 @@ function folderOf({ topic, partition, topicId }: Log): LogFolder {
 
 function inconsistentTopicId(name: string, topicId: string): KafkaError {
   return new KafkaError('INCONSISTENT_TOPIC_ID', `folder ${name} belongs to topic id ${topicId}`)
-}
-
-/** Runs `work` for all items, a few at a time; throws the first failure when all are done. */
-async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
-  const rest = items.values()
-  const failures: unknown[] = []
-  const worker = async () => {
-    for (const item of rest) await work(item).catch(error => failures.push(error))
-  }
-  await Promise.all(Array.from({ length: concurrency }, worker))
-  if (failures.length > 0) throw failures[0]
 }
