@@ -15,7 +15,7 @@ import { decodeResponse, encodeRequest } from '../protocol/frame.ts'
 import { apiVersionsRequest, apiVersionsResponse } from '../protocol/messages/api-versions.ts'
 import type { Fields, IncomingFields, Message, OutgoingFields } from '../protocol/schema.ts'
 import { Alarm } from './alarm.ts'
-import { Frames } from './frames.ts'
+import { type FrameMemory, Frames } from './frames.ts'
 
 /** Why there is no answer: the broker may or may not have done what was asked. */
 export class ConnectionError extends Error {
@@ -47,6 +47,8 @@ export interface ConnectionOptions {
   readonly deadlineMs: number
   /** The largest answer taken. Default 128 MiB. */
   readonly maxFrameBytes?: number
+  /** Of its answers; each has memory of its own by default. */
+  readonly frameMemory?: FrameMemory
   readonly watch?: ConnectionWatch | undefined
 }
 
@@ -106,7 +108,7 @@ export class Connection {
     this.port = options.port
     this.#clientId = options.clientId
     this.#maxFrameBytes = options.maxFrameBytes ?? defaultMaxFrameBytes
-    this.#frames = new Frames(this.#maxFrameBytes)
+    this.#frames = new Frames(this.#maxFrameBytes, options.frameMemory)
     this.#watch = options.watch
     this.#alarm = new Alarm(io.clock, () => this.#onAlarm())
   }

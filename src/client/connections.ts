@@ -11,17 +11,25 @@
 import type { Io } from '../io/io.ts'
 import { abortable } from './abort.ts'
 import type { Address } from './cluster.ts'
-import { Connection, ConnectionError, type ConnectionWatch } from './connection.ts'
+import {
+  Connection,
+  ConnectionError,
+  type ConnectionOptions,
+  type ConnectionWatch,
+} from './connection.ts'
 
 export interface ConnectionsOptions {
   readonly clientId: string
   /** For one attempt: a lost packet must not take the whole deadline of a call. */
   readonly connectTimeoutMs: number
-  /** The largest answer taken in a lane; undefined: the default of a connection. */
-  readonly maxFrameBytes?: ((lane: string) => number | undefined) | undefined
+  /** What answers in a lane may take; by default as a connection has it. */
+  readonly frames?: ((lane: string) => FrameOptions | undefined) | undefined
   /** Watches a connection to an address, in a lane. */
   readonly watcher?: ((address: Address, lane: string) => ConnectionWatch) | undefined
 }
+
+/** Of the answers on a connection. */
+export type FrameOptions = Pick<ConnectionOptions, 'maxFrameBytes' | 'frameMemory'>
 
 interface Entry {
   readonly address: Address
@@ -114,12 +122,11 @@ export class Connections {
   async #openNow(address: Address, lane: string): Promise<Connection> {
     const { clientId, connectTimeoutMs, watcher } = this.#options
     const startMs = this.#io.clock.monotonicMs()
-    const maxFrameBytes = this.#options.maxFrameBytes?.(lane)
     const connection = await Connection.open(this.#io, {
       ...address,
       clientId,
       deadlineMs: startMs + connectTimeoutMs,
-      ...(maxFrameBytes === undefined ? {} : { maxFrameBytes }),
+      ...this.#options.frames?.(lane),
       watch: watcher?.(address, lane),
     })
     if (this.isClosed) connection.close()

@@ -1,23 +1,28 @@
 /**
  * Cuts the bytes of a connection into frames: an int32 size, then that many bytes. A frame is put
- * together in memory of its own, so what comes in need not stay.
+ * together in other memory, so what comes in need not stay.
  */
 import { foreignProtocol } from '../protocol/foreign.ts'
 
 const sizeBytes = 4
 const nothing = Buffer.alloc(0)
 
+/** Where a frame of so many bytes is put together. */
+export type FrameMemory = (bytes: number) => Uint8Array
+
 export class Frames {
   readonly #maxBytes: number
+  readonly #memory: FrameMemory
   readonly #size = Buffer.alloc(sizeBytes)
   #haveOfSize = 0
-  #frame: Buffer | undefined
+  #frame: Uint8Array | undefined
   #haveOfFrame = 0
   #chunk: Uint8Array = nothing
   #position = 0
 
-  constructor(maxBytes: number) {
+  constructor(maxBytes: number, memory: FrameMemory = Buffer.allocUnsafe) {
     this.#maxBytes = maxBytes
+    this.#memory = memory
   }
 
   /** The next bytes; `next` has to be called until it has nothing more. They are not kept. */
@@ -39,19 +44,19 @@ export class Frames {
     return frame
   }
 
-  #begin(): Buffer | undefined {
+  #begin(): Uint8Array | undefined {
     this.#haveOfSize += this.#copy(this.#size, this.#haveOfSize)
     if (this.#haveOfSize < sizeBytes) return undefined
     const size = this.#size.readInt32BE()
     if (size < 0 || size > this.#maxBytes) this.#refuse(size)
     this.#haveOfSize = 0
     this.#haveOfFrame = 0
-    this.#frame = Buffer.allocUnsafe(size)
+    this.#frame = this.#memory(size)
     return this.#frame
   }
 
   /** As much of the chunk as fits; answers how much that was. */
-  #copy(into: Buffer, from: number): number {
+  #copy(into: Uint8Array, from: number): number {
     const chunk = this.#chunk
     const start = this.#position
     const count = Math.min(into.length - from, chunk.length - start)

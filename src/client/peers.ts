@@ -13,7 +13,7 @@ import { pause } from '../io/pause.ts'
 import type { Fields, IncomingFields, Message } from '../protocol/schema.ts'
 import type { Address } from './cluster.ts'
 import { type Body, ConnectionError } from './connection.ts'
-import { Connections } from './connections.ts'
+import { Connections, type FrameOptions } from './connections.ts'
 
 export interface PeersOptions {
   readonly clientId: string
@@ -21,11 +21,10 @@ export interface PeersOptions {
   addressOf(brokerId: number): Address | undefined
 }
 
-export interface PeerRequestOptions {
+/** What it says of answers holds for connections of its lane that are opened from now on. */
+export interface PeerRequestOptions extends FrameOptions {
   /** Monotonic: an answer that is not there by then is given up, and the lane's connection with it. */
   readonly deadlineMs: number
-  /** The largest answer taken, for connections of this lane that are opened from now on. */
-  readonly maxFrameBytes?: number
 }
 
 /** A broker as far as reaching it is concerned. */
@@ -45,8 +44,8 @@ export class Peers {
   readonly #options: PeersOptions
   readonly #connections: Connections
   readonly #reach = new Map<number, Reach>()
-  /** By lane and broker: where its connection leads, and its bound. */
-  readonly #lanes = new Map<string, { address: Address; maxFrameBytes: number | undefined }>()
+  /** By lane and broker: where its connection leads, and what its answers may take. */
+  readonly #lanes = new Map<string, { address: Address; frames: FrameOptions }>()
 
   constructor(io: Io, options: PeersOptions) {
     this.#io = io
@@ -54,7 +53,7 @@ export class Peers {
     this.#connections = new Connections(io, {
       clientId: options.clientId,
       connectTimeoutMs,
-      maxFrameBytes: lane => this.#lanes.get(lane)?.maxFrameBytes,
+      frames: lane => this.#lanes.get(lane)?.frames,
     })
   }
 
@@ -91,7 +90,7 @@ export class Peers {
     this.#connections.close()
   }
 
-  async #open(brokerId: number, lane: string, { deadlineMs, maxFrameBytes }: PeerRequestOptions) {
+  async #open(brokerId: number, lane: string, { deadlineMs, ...frames }: PeerRequestOptions) {
     const reach = this.#reachOf(brokerId)
     await this.#waitUntil(Math.min(reach.retryAtMs, deadlineMs))
     this.#connections.closed.throwIfAborted()
@@ -106,7 +105,7 @@ export class Peers {
       this.#connections.closeLane(name)
       reach.failures = 0
     }
-    this.#lanes.set(name, { address, maxFrameBytes })
+    this.#lanes.set(name, { address, frames })
     try {
       const connection = await this.#connections.open(address, name, deadlineMs)
       reach.failures = 0

@@ -14,6 +14,7 @@
  * replica.fetch.response.max.bytes is in memory, but for a first batch that is larger. A replica that
  * is throttled (KIP-73) and not caught up is not asked for while too much of such has come.
  */
+import type { Slab, Slabs } from '../base/slabs.ts'
 import { ConnectionError } from '../client/connection.ts'
 import type { Peers } from '../client/peers.ts'
 import type { Member } from '../cluster/partition-state.ts'
@@ -37,6 +38,8 @@ export interface FetcherOptions {
   /** As it is now. */
   config(): FetcherConfig
   readonly throttle: FollowerThrottle
+  /** For answers. */
+  readonly memory: Slabs
 }
 
 /** The follower's side of `Throttle`. */
@@ -76,6 +79,8 @@ export class Fetcher {
   #asked: Asked | undefined
   #newcomersTimer: Timer | undefined
   #isGivenUp = false
+  /** Of the last answer that came. */
+  #coming: Slab | undefined
   /** Too much of throttled replicas has come. */
   #isHolding = false
 
@@ -230,7 +235,8 @@ export class Fetcher {
     }
     const deadlineMs = this.#io.clock.monotonicMs() + config.waitMaxMs + config.timeoutMs
     const maxFrameBytes = config.responseMaxBytes + frameRoomBytes
-    const limits = { deadlineMs, maxFrameBytes }
+    const frameMemory = (bytes: number) => this.#memoryFor(bytes)
+    const limits = { deadlineMs, maxFrameBytes, frameMemory }
     const response = await peers.request(
       leaderId,
       lane,
@@ -241,6 +247,13 @@ export class Fetcher {
     )
     if (response.errorCode !== 0) throw new KafkaError(errorName(response.errorCode))
     return response
+  }
+
+  /** For what is answered, until it is written; what comes of no use is garbage. */
+  #memoryFor(bytes: number): Uint8Array {
+    const part = this.#options.memory.take(bytes)
+    this.#coming = part.slab
+    return part.bytes
   }
 
   /** No longer than until something is to be written, or asked again. */
@@ -275,8 +288,10 @@ export class Fetcher {
       }
     }
     this.#writingBytes += bytes
+    const slab = this.#coming
     const written = Promise.all(writes).finally(() => {
       this.#writingBytes -= bytes
+      slab?.release()
       this.wake()
     })
     await this.#soon(written)

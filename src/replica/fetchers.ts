@@ -1,6 +1,7 @@
 /**
  * What this broker follows, and its fetchers: num.replica.fetchers for each broker that leads any of it.
  */
+import { Slabs } from '../base/slabs.ts'
 import type { Peers } from '../client/peers.ts'
 import type { Member } from '../cluster/partition-state.ts'
 import type { FetcherConfig } from '../config/fetcher-config.ts'
@@ -23,11 +24,15 @@ interface Followed {
   readonly fetcher: Fetcher
 }
 
+/** Some answers of a megabyte, as most are at most. */
+const slabBytes = 4 * 1024 * 1024
+
 const idle = Promise.resolve()
 
 export class Fetchers {
   readonly #io: Io
   readonly #options: FetchersOptions
+  readonly #memory = new Slabs(slabBytes, 4 * slabBytes)
   /** By leader and lane. */
   readonly #fetchers = new Map<string, Fetcher>()
   readonly #followed = new Map<Log, Followed>()
@@ -98,6 +103,7 @@ export class Fetchers {
       leaderId,
       lane,
       throttle,
+      memory: this.#memory,
       self: () => this.#options.self(),
       config: () => this.#options.config(),
     })
