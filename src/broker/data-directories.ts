@@ -36,8 +36,9 @@ export async function openDirectories(
   config: () => BrokerConfig,
   undo: Undo[],
 ): Promise<DataDirectories> {
-  const { dataDirectories, producerIdExpirationMs, nodeId } = config()
+  const { dataDirectories, producerIdExpirationMs, tailCacheBytes, nodeId } = config()
   const minFreeBytes = () => config().minFreeBytes
+  const options = { producerIdExpirationMs, tailCacheBytes, minFreeBytes }
   const open: LogDirectory[] = []
   const unusable: UnusableDirectory[] = []
   undo.push(async () => {
@@ -45,7 +46,7 @@ export async function openDirectories(
   })
   for (const path of dataDirectories) {
     try {
-      open.push(await LogDirectory.open(io, path, { producerIdExpirationMs, minFreeBytes }))
+      open.push(await LogDirectory.open(io, path, options))
     } catch (error) {
       // EINVAL is said of a file that a person has to correct.
       if (!(error instanceof DiskError) || error.code === 'EINVAL') throw error

@@ -36,6 +36,8 @@ export interface BrokerConfig {
   readonly metadataStore: MetadataStoreConfig | undefined
   /** log.dir.min.free.bytes; −1: the default, 0: no bound. */
   readonly minFreeBytes: number
+  /** log.tail.cache.bytes */
+  readonly tailCacheBytes: number
   readonly sessionTimeoutMs: number
   readonly replicaLagTimeMs: number
   /** auto.leader.rebalance.enable, leader.imbalance.check.interval.seconds. */
@@ -151,6 +153,7 @@ export function brokerConfig(sources: ConfigSources): BrokerConfig {
       password: optionalText(values, 'metadata.store.password'),
     }),
     minFreeBytes: values.number('log.dir.min.free.bytes'),
+    tailCacheBytes: values.number('log.tail.cache.bytes'),
     sessionTimeoutMs: values.number('broker.session.timeout.ms'),
     replicaLagTimeMs: values.number('replica.lag.time.max.ms'),
     leaderBalance: {

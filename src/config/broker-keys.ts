@@ -213,6 +213,14 @@ export const brokerKeys: ReadonlyMap<string, ConfigKey> = table(
       'dynamic',
     ],
     [
+      'log.tail.cache.bytes',
+      'LONG',
+      '67108864',
+      range(0),
+      'MEDIUM',
+      'Memory of each data directory for the newest batches of all its partitions: who consumes at the tail is served from there, not from the disk. A key of Ottla.',
+    ],
+    [
       'log.scrub.interval.ms',
       'LONG',
       '604800000',

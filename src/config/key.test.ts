@@ -47,6 +47,7 @@ for (const [name, table] of Object.entries(tables)) {
       'log.dir.min.free.bytes',
       'log.scrub.interval.ms',
       'log.scrub.max.bytes.per.second',
+      'log.tail.cache.bytes',
       'slow.request.ms',
     ]
     // Kafka has these as well, but only while a broker runs: they are not in the table.

@@ -1,3 +1,4 @@
+import { Slabs } from '../base/slabs.ts'
 import type { LogConfig } from '../config/log-config.ts'
 import { DiskError, type Io, type Timer } from '../io/io.ts'
 import { KafkaError } from '../protocol/errors.ts'
@@ -33,12 +34,12 @@ import {
 import { inParallel } from './in-parallel.ts'
 import { IndexCache } from './index-file.ts'
 import { Log } from './log.ts'
-import { type LogHost, readSlabs } from './log-host.ts'
+import type { LogHost } from './log-host.ts'
 import { OpenFiles } from './open-files.ts'
 import { type LastRun, recoverLog } from './recovery.ts'
 import { isDiskFull } from './segment.ts'
 import { formatSession, type Session, sessionFileName } from './session-file.ts'
-import { TailCache } from './tail-cache.ts'
+import { slabBytesFor, TailCache } from './tail-cache.ts'
 
 export interface LogDirectoryOptions {
   /** producer.id.expiration.ms; 24 h by default. */
@@ -139,12 +140,13 @@ export class LogDirectory {
     this.#unloaded = new Set(this.#folders.keys())
     this.#session = found.session
     this.#isLossless = isLosslessSoFar(found, io.disk.bootId())
+    const { tailCacheBytes = 64 * 1024 * 1024 } = options
     this.#host = {
       io,
       files: new OpenFiles(io.disk, options.maxOpenFiles ?? 512),
       indexes: new IndexCache(options.indexCacheBytes ?? 32 * 1024 * 1024),
-      tails: new TailCache(options.tailCacheBytes ?? 64 * 1024 * 1024),
-      reads: readSlabs(),
+      tails: new TailCache(tailCacheBytes),
+      reads: new Slabs(slabBytesFor(tailCacheBytes), 8 * slabBytesFor(tailCacheBytes)),
       room: new DiskRoom(io, path, () => options.minFreeBytes?.() ?? 0),
       producerIdExpirationMs: options.producerIdExpirationMs ?? 86_400_000,
       fail: error => this.takeOffline(error),

@@ -1,5 +1,5 @@
 /** What the logs of one data directory share, and what they need of it. */
-import { Slabs } from '../base/slabs.ts'
+import type { Slabs } from '../base/slabs.ts'
 import type { Io } from '../io/io.ts'
 import type { DiskRoom } from './disk-room.ts'
 import type { IndexCache } from './index-file.ts'
@@ -13,12 +13,6 @@ export interface SharedStorage {
   readonly tails: TailCache
   /** For what is read from files. */
   readonly reads: Slabs
-}
-
-/** Each has room for some reads of a megabyte, as most consumers ask for. */
-export function readSlabs(): Slabs {
-  const slabBytes = 4 * 1024 * 1024
-  return new Slabs(slabBytes, 8 * slabBytes)
 }
 
 export interface LogHost extends SharedStorage {

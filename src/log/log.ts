@@ -83,7 +83,7 @@ export class Log {
   #afterGroup: (() => void)[] | undefined
   #epochsFile: LeaderEpochsFile | undefined
   #savedEpoch: number
-  readonly #fullDisk = new FullDisk()
+  #fullDisk: FullDisk | undefined
   #closed: Error | undefined
   #compaction: Compaction | undefined
   #reader: LogReader | undefined
@@ -237,7 +237,7 @@ export class Log {
     if (this.#hasDamagedTail) {
       throw new KafkaError('KAFKA_STORAGE_ERROR', `${this.folder} is damaged at its end`)
     }
-    this.#fullDisk.refuse(this.#host.io.clock, this.folder)
+    this.#fullDisk?.refuse(this.#host.io.clock, this.folder)
   }
 
   /** Throws KAFKA_STORAGE_ERROR when it is closed, deleted, or its directory is offline. */
@@ -354,7 +354,7 @@ export class Log {
     assert(batches[0]!.baseOffset >= this.writtenEndOffset, 'batches are written in order')
     await segment.write(batches, this.#config.indexIntervalBytes)
     await segment.addAborted(group.flatMap(({ aborted }) => aborted ?? []))
-    if (this.#fullDisk.over()) {
+    if (this.#fullDisk?.over()) {
       this.#host.io.report.info({ folder: this.folder }, 'there is room on the disk again')
     }
     const unsynced = batches.at(-1)!.endOffset - this.durableEndOffset
@@ -379,6 +379,7 @@ export class Log {
     if (!(error instanceof DiskError)) throw error
     if (!isDiskFull(error)) return this.#host.fail(error)
     if (this.#closed !== undefined) return
+    this.#fullDisk ??= new FullDisk()
     if (this.#fullDisk.found(this.#host.io.clock)) {
       this.#host.io.report.error({ folder: this.folder }, `${error.message}: appends are refused`)
     }

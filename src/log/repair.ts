@@ -8,6 +8,7 @@
  */
 
 import { basename, dirname } from 'node:path'
+import { Slabs } from '../base/slabs.ts'
 import type { Io } from '../io/io.ts'
 import {
   formatEpochs,
@@ -31,7 +32,7 @@ import {
   transactionIndexSuffix,
 } from './file-names.ts'
 import { IndexCache } from './index-file.ts'
-import { readSlabs, type SharedStorage } from './log-host.ts'
+import type { SharedStorage } from './log-host.ts'
 import { OpenFiles } from './open-files.ts'
 import { encodeSnapshot } from './producer-snapshot.ts'
 import {
@@ -42,7 +43,7 @@ import {
   snapshotPath,
 } from './recovery.ts'
 import { formatSession, sessionFileName } from './session-file.ts'
-import { TailCache } from './tail-cache.ts'
+import { slabBytesFor, TailCache } from './tail-cache.ts'
 import { kindOfFolder, type VerifiedFolder, verify } from './verify.ts'
 
 /** Kafka's default; a log that has another one gets it with its next index. */
@@ -94,7 +95,7 @@ class Repair {
       files: new OpenFiles(io.disk, 64),
       indexes: new IndexCache(64 * 1024 * 1024),
       tails: new TailCache(0),
-      reads: readSlabs(),
+      reads: new Slabs(slabBytesFor(0), 0),
     }
   }
 

@@ -74,17 +74,17 @@ test('a tail reads within bounds, and holds the very bytes that were added', () 
 })
 
 test('what was read stays as it is until who read it lets go, though the tail has moved on', () => {
-  const megabyte = 1024 * 1024
-  const cache = new TailCache(8 * megabyte)
+  const batchBytes = 16 * 1024
+  const cache = new TailCache(64 * batchBytes)
   const tail = cache.tail()
   const append = (index: number) => {
-    const { bytes, slab } = cache.keep(new Uint8Array(megabyte).fill(index))
+    const { bytes, slab } = cache.keep(new Uint8Array(batchBytes).fill(index))
     tail.add({ bytes, baseOffset: index, endOffset: index + 1, maxTimestamp: -1, slab })
     slab.release() // It is written.
     return slab
   }
   for (let index = 0; index < 4; index++) append(index)
-  const { chunks, slabs } = tail.read(1, 4, 100 * megabyte, false)!
+  const { chunks, slabs } = tail.read(1, 4, 100 * batchBytes, false)!
   assert.equal(slabs.length, 1)
   for (let index = 4; index < 100; index++) assert.notEqual(append(index), slabs[0])
   assert.equal(tail.read(3, 4, 1, true), undefined)

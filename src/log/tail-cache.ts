@@ -17,7 +17,14 @@ export interface StoredBatch {
 }
 
 /** Batches of up to a megabyte, as most clients have them at most, fill it well. */
-const slabBytes = 4 * 1024 * 1024
+const maxSlabBytes = 4 * 1024 * 1024
+const minSlabBytes = 1024
+
+/** Of which a cache of so many bytes consists; where there is none, of what is read from files. */
+export function slabBytesFor(cacheBytes: number): number {
+  if (cacheBytes === 0) return maxSlabBytes
+  return Math.min(maxSlabBytes, Math.max(minSlabBytes, Math.floor(cacheBytes / 16)))
+}
 
 /** The memory that all tails of a directory share. */
 export class TailCache {
@@ -32,7 +39,7 @@ export class TailCache {
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes
-    this.#slabs = new Slabs(slabBytes, maxBytes)
+    this.#slabs = new Slabs(slabBytesFor(maxBytes), maxBytes)
   }
 
   /** A copy of what is to be appended, held for the caller. */

@@ -41,12 +41,11 @@ export class Damage {
     this.#options = options
   }
 
-  /** To be called when a log is opened. */
-  watch(partition: Partition, log: Log): void {
-    partition.onDamage = offset => {
-      const segment = log.segments.findLast(({ baseOffset }) => baseOffset <= offset)
-      if (segment !== undefined) this.met(log, segment)
-    }
+  /** A read did: one function for all partitions, for each of them costs memory. */
+  readonly metAt = ({ topicId, index }: Partition, offset: number): void => {
+    const log = this.#options.hosted(topicId, index)?.log
+    const segment = log?.segments.findLast(({ baseOffset }) => baseOffset <= offset)
+    if (log !== undefined && segment !== undefined) this.met(log, segment)
   }
 
   /** A read or the scrubber did. */

@@ -110,8 +110,8 @@ export class Partition implements LogListener {
   readonly index: number
   /** Called when this broker begins or ceases to lead. */
   onLeadership: (partition: Partition) => void = noOne
-  /** Of the log: what lies at that offset cannot be read. */
-  onDamage: (offset: number) => void = noOne
+  /** Called when what lies at an offset cannot be read. */
+  reportDamage: (partition: Partition, offset: number) => void = noOne
   readonly #clock: Clock
   readonly #lifetime: Lifetime
   readonly #log: Log
@@ -540,6 +540,11 @@ export class Partition implements LogListener {
     this.#leader = undefined
     this.#failAll(new KafkaError('NOT_LEADER_OR_FOLLOWER'))
     this.onLeadership(this)
+  }
+
+  /** Of the log. */
+  onDamage(offset: number): void {
+    this.reportDamage(this, offset)
   }
 
   /** Of the log, or its directory: nothing is read or written here until the next start. */

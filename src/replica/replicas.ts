@@ -651,7 +651,7 @@ export class Replicas {
     const watermark = directory.highWatermark(name, index)
     const partition = new Partition(this.#clock, this.#membership, log, config, watermark)
     partition.onLeadership = this.#tellFollowers
-    this.#damage.watch(partition, log)
+    partition.reportDamage = this.#damage.metAt
     const hosted = { partition, log, directory }
     slot(this.#hosted, topicId)[index] = hosted
     if (this.#image.topicByName(name)?.topicId === topicId) {

@@ -59,6 +59,8 @@ interface Setting {
   readonly faultsMs: number
   /** Topics, replicas and configs change meanwhile. */
   readonly isAdministered: boolean
+  /** The smallest holds a few batches: what is older is read from files. */
+  readonly tailBytes: number
 }
 
 const livenessMs = 60_000
@@ -68,7 +70,7 @@ const pollMs = 100
 export async function runClusterSeed(seed: number): Promise<ClusterOutcome> {
   const world = new World(seed)
   const chance = new Prng(seed, 'cluster')
-  const setting = drawSetting(chance)
+  const setting = drawSetting(chance, new Prng(seed, 'memory'))
   const run = new ClusterRun(world, seed, chance, setting)
   const breaches: string[] = []
   try {
@@ -82,7 +84,7 @@ export async function runClusterSeed(seed: number): Promise<ClusterOutcome> {
   return { ...run.outcome(), breaches, notes: breaches.length > 0 ? run.notes : [] }
 }
 
-function drawSetting(chance: Prng): Setting {
+function drawSetting(chance: Prng, memory: Prng): Setting {
   const replicationFactor = [1, 2, 3, 3, 3][chance.below(5)]!
   return {
     brokers: 3 + Math.max(0, chance.below(6) - 3),
@@ -97,6 +99,7 @@ function drawSetting(chance: Prng): Setting {
     partitions: 1 + chance.below(2),
     faultsMs: chance.between(4_000, 16_000),
     isAdministered: chance.chance(0.5),
+    tailBytes: [67_108_864, 65_536, 16_384][memory.below(3)]!,
   }
 }
 
@@ -109,6 +112,7 @@ function propertiesOf(setting: Setting): Record<string, string> {
     'log.segment.bytes': '1048576',
     'log.roll.ms': String(setting.rollMs),
     'replica.fetch.max.bytes': String(setting.fetchBytes),
+    'log.tail.cache.bytes': String(setting.tailBytes),
     ...(setting.flush === 'sync' && { 'log.flush.interval.messages': '1' }),
     ...(setting.flush === 'interval' && { 'log.flush.interval.ms': '300' }),
   }
