@@ -158,6 +158,19 @@ test('who reads on from where a read ended takes each byte from the file once', 
   })
 })
 
+test('a read from the file has all that it may, wherever it begins', async () => {
+  await simulated().run(async world => {
+    const log = await openLog(await openDirectory(world.io(), { tailCacheBytes: 0 }))
+    const batch = batchOf(['x'.repeat(50_000)])
+    for (let count = 0; count < 20; count++) log.append(batchOf(['x'.repeat(50_000)]), 0)
+    await written(log)
+    for (const offset of [9, 3, 12, 0, 7]) {
+      const { bytes } = await log.read(offset, 20, 5 * batch.length, true)
+      assert.equal(bytes, 5 * batch.length)
+    }
+  })
+})
+
 test('a segment is rolled by size, by the time its records span, and when an index is full', async () => {
   await simulated().run(async world => {
     const directory = await openDirectory(world.io())

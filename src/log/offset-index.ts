@@ -16,6 +16,8 @@ export interface OffsetStretch {
   readonly lastOffset: number | undefined
   /** At or behind its last byte; infinite: the end of the segment. */
   readonly endPosition: number
+  /** At most so many bytes lie between `position` and the batch, as far as the index tells. */
+  readonly leadBytes?: number
   /** Offsets from `position` on are not below it; by default the segment's. */
   readonly baseOffset?: number
 }
@@ -54,11 +56,12 @@ export class OffsetIndex {
     const endPosition = end < entries.length ? int32At(entries, end + 4) : Number.POSITIVE_INFINITY
     if (low === 0) return { position: 0, lastOffset: undefined, endPosition }
     const at = (low - 1) * offsetEntryBytes
-    return {
-      position: int32At(entries, at + 4),
-      lastOffset: this.#baseOffset + int32At(entries, at),
-      endPosition,
-    }
+    const position = int32At(entries, at + 4)
+    const lastOffset = this.#baseOffset + int32At(entries, at)
+    const hasNext = low * offsetEntryBytes < entries.length
+    const isBehind = lastOffset < offset && hasNext
+    const leadBytes = isBehind ? int32At(entries, low * offsetEntryBytes + 4) - position : 0
+    return { position, lastOffset, endPosition, leadBytes }
   }
 
   /** The newest entry's position, 0 when there is none. Throws IndexBrokenError. */

@@ -548,7 +548,8 @@ export class Segment {
     const { generation } = this.#cursors
     let { position } = from
     let baseOffset = from.baseOffset ?? this.baseOffset
-    let length = Math.max(wanted.maxBytes + readAheadBytes, windowFor(from))
+    const leadBytes = Math.min(from.leadBytes ?? 0, maxStretchBytes)
+    let length = Math.max(wanted.maxBytes + leadBytes + readAheadBytes, windowFor(from))
     for (;;) {
       const hole = this.holes.find(({ endPosition }) => endPosition > position)
       if (hole !== undefined && position >= hole.position) {

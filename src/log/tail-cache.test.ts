@@ -158,7 +158,7 @@ test('an index finds the last entry at or below an offset, before and after it i
     for (const read of [index, open(false)]) {
       assert.equal((await read.stretch(109)).position, 0)
       assert.equal((await read.stretch(110)).position, 1000)
-      const stretch = { position: 101_000, lastOffset: 1110, endPosition: 103_000 }
+      const stretch = { position: 101_000, lastOffset: 1110, endPosition: 103_000, leadBytes: 1000 }
       assert.deepEqual(await read.stretch(1119), stretch)
       assert.equal((await read.stretch(1e6)).position, 300_000)
       assert.equal(await read.lastPosition(), 300_000)
