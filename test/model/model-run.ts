@@ -210,7 +210,7 @@ class ModelRun {
 
   async #open(): Promise<void> {
     this.#directory = await openDirectory(this.#world.start(), {
-      tailCacheBytes: this.#random.below(3) * 500,
+      tailCacheBytes: this.#pick([0, 500, 1000, 20_000]),
       maxOpenFiles: 4 + this.#random.below(8),
     })
     this.#log = await openLog(this.#directory, this.#config)
@@ -554,13 +554,17 @@ class ModelRun {
     const { start, written } = this.#model
     const maxBytes = 100 + this.#random.below(1000)
     for (let next = start; next < written; ) {
-      const { chunks } = await this.#log.read(next, written, maxBytes, true)
+      const { chunks, slabs = [] } = await this.#log.read(next, written, maxBytes, true)
       const read = chunks.flatMap(chunk => [...batches(chunk)])
       if (read.length === 0) return
+      // Meanwhile others append and read: what is held stays as it is.
+      if (this.#random.below(2) === 0) await this.#world.sleep(1)
       for (const batch of read) {
         next = batch.lastOffset + 1
+        assert.ok(isCrcValid(batch), `batch ${batch.baseOffset} is as it was`)
         if (next <= this.#model.end) this.#checkBatch(batch, () => {})
       }
+      for (const slab of slabs) slab.release()
     }
   }
 

@@ -20,6 +20,24 @@ interface Mutant {
 
 const mutants: readonly Mutant[] = [
   {
+    name: 'memory is used again before it is written',
+    file: 'log.ts',
+    right: 'this.#tail.add(this.#queue(new Batch(bytes), nowMs, slab))',
+    wrong: 'this.#tail.add(this.#queue(new Batch(bytes), nowMs))\n      slab.release()',
+  },
+  {
+    name: 'memory is used again while it is in the tail',
+    file: 'tail-cache.ts',
+    right: 'batch.slab?.hold()\n    this.#bytes',
+    wrong: 'if (batch.slab !== undefined) batch = { ...batch, slab: undefined }\n    this.#bytes',
+  },
+  {
+    name: 'a read of the tail does not hold what it gives',
+    file: 'tail-cache.ts',
+    right: '      batch.slab.hold()\n      slabs.push(batch.slab)\n',
+    wrong: '',
+  },
+  {
     name: 'a tombstone goes before its time is over',
     file: 'record-filter.ts',
     right: 'batch.hasDeleteHorizon && batch.baseTimestamp <= rules.nowMs',
