@@ -46,6 +46,26 @@ test('a partition that was never written to is made again after a power loss', a
   }
 })
 
+test('a topic id that a power loss cut short is none', () =>
+  simulated().run(async world => {
+    const { disk } = world.io()
+    await disk.makeDirectory('/data')
+    for (const part of ['', topicId.slice(0, 13), `${topicId}\0\0`]) {
+      await disk.makeDirectory('/data/words-0')
+      const file = await disk.open('/data/words-0/partition.metadata', { create: true })
+      await file.write([Buffer.from(`version: 0\ntopic_id: ${part}`)], 0)
+      await file.close()
+      const directory = await openDirectory(world.io())
+      assert.deepEqual(
+        directory.folders().map(folder => [folder.topicId, folder.isBlank]),
+        [[undefined, true]],
+      )
+      assert.equal((await openLog(directory)).topicId, topicId)
+      await directory.close([])
+      await disk.remove('/data/words-0')
+    }
+  }))
+
 test('the topic id is on the disk before the first record, however it is synced', async () => {
   for (let round = 0; round < 20; round++) {
     await simulated(round).run(async world => {

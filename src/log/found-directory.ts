@@ -54,7 +54,7 @@ export async function findAll(io: Io, path: string, lock: DirectoryLock): Promis
     if (partition === undefined || name === kraftFolderName) return
     const file = `${path}/${name}/${partitionMetadataName}`
     const metadata = await readSmallFile(disk, file, bytes => parseProperties(bytes, ':'))
-    const topicId = metadata?.get('topic_id')
+    const topicId = wholeId(metadata?.get('topic_id'))
     const isBlank = topicId === undefined && !(await hasRecords(disk, `${path}/${name}`))
     folders.push({ name, ...partition, topicId, ...(isBlank && { isBlank }) })
   })
@@ -77,6 +77,11 @@ export async function findAll(io: Io, path: string, lock: DirectoryLock): Promis
     lastRun: lastRunOf(session, looksClean, lock.inode, disk.bootId()),
     folders,
   }
+}
+
+/** A power loss may leave the first part of it, in a folder that was never written to. */
+function wholeId(topicId: string | undefined): string | undefined {
+  return topicId !== undefined && /^[\w-]{22}$/.test(topicId) ? topicId : undefined
 }
 
 /** A copy that was not finished, if it is ours: the log is where it was. */
