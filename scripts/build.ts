@@ -1,13 +1,11 @@
 /**
- * Builds what users install: `src/` without tests in `dist/`, types by TypeScript and JavaScript by
- * esbuild, and the bin. In one file for each entry point and what several of them share, for Node takes
- * longer to find hundreds of files than to run them. npm runs it as `prepack`; nothing in development
- * needs it.
+ * Builds what users install: `src/` without tests as types and JavaScript in `dist/`. npm runs it as
+ * `prepack`; nothing in development needs it.
  */
 import { execFileSync } from 'node:child_process'
-import { chmodSync, copyFileSync, existsSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { buildSync } from 'esbuild'
+import { buildJavaScript } from './javascript.ts'
 
 const root = join(import.meta.dirname, '..')
 const dist = join(root, 'dist')
@@ -18,23 +16,7 @@ execFileSync(process.execPath, [tsc, '--project', join(root, 'tsconfig.build.jso
   cwd: root,
   stdio: 'inherit',
 })
-const { files: entryPoints } = JSON.parse(readFileSync(join(root, 'tsconfig.build.json'), 'utf8'))
-buildSync({
-  absWorkingDir: root,
-  entryPoints,
-  outbase: 'src',
-  outdir: dist,
-  // As deep as the folders of src: what is beside them is found by its path.
-  chunkNames: 'chunks/[name]-[hash]',
-  bundle: true,
-  splitting: true,
-  packages: 'external',
-  format: 'esm',
-  platform: 'node',
-  target: 'node22.15',
-})
-copyFileSync(join(root, 'src/bin.js'), join(dist, 'bin.js'))
-chmodSync(join(dist, 'bin.js'), 0o755)
+buildJavaScript(dist)
 
 /** Every file that package.json promises. */
 function promised(value: unknown): string[] {

@@ -21,11 +21,12 @@
  */
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { loadavg } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import { buildJavaScript } from '../../scripts/javascript.ts'
 import { Cluster } from '../../src/client/cluster.ts'
 import { createTopics, deleteTopics } from '../../src/client/topics.ts'
 import { nodeIo } from '../../src/io/node.ts'
@@ -151,10 +152,7 @@ const built = join(root, '.cache/bench-clients')
 /** What a client needs to be found. */
 function environment(): Record<string, string | undefined> {
   rmSync(built, { recursive: true, force: true })
-  mkdirSync(built, { recursive: true })
-  const tsc = join(root, 'node_modules/typescript/bin/tsc')
-  const project = ['--project', join(root, 'tsconfig.build.json'), '--outDir', built]
-  execFileSync(process.execPath, [tsc, ...project], { cwd: root, stdio: 'inherit' })
+  buildJavaScript(built)
   if (chosen.some(each => each !== 'ottla')) {
     execFileSync(join(restart, 'setup'), { stdio: ['ignore', 'ignore', 'inherit'] })
   }

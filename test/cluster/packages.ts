@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { buildJavaScript } from '../../scripts/javascript.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 
@@ -38,10 +39,7 @@ export function install(commit: string, directory: string): void {
 /** Builds the sources as they are now; so nobody who edits them meets a run that goes on. */
 export function build(directory: string): void {
   mkdirSync(directory, { recursive: true })
-  const tsc = join(root, 'node_modules/typescript/bin/tsc')
-  const outDir = join(directory, 'dist')
-  run(root, process.execPath, tsc, '--project', 'tsconfig.build.json', '--outDir', outDir)
-  copyFileSync(join(root, 'src/bin.js'), join(outDir, 'bin.js'))
+  buildJavaScript(join(directory, 'dist'))
   copyFileSync(join(root, 'package.json'), join(directory, 'package.json'))
   symlinkSync(join(root, 'node_modules'), join(directory, 'node_modules'))
 }
