@@ -113,6 +113,8 @@ test('a power loss without syncs leaves a log that begins as it was and can be w
       assert.equal(directory.lossless, false)
       const again = await openLog(directory)
       assert.ok(again.logEndOffset >= Math.min(21, durableEndOffset), `seed ${seed}`)
+      // It is written on: whatever followed it before, compaction must not take it for a cold one.
+      assert.equal(again.segments.at(-1)!.isSealed, false, `seed ${seed}`)
       const end = again.logEndOffset
       again.append(batchOf(['new']), 0)
       await written(again)

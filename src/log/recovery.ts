@@ -304,6 +304,8 @@ class Recovery {
       }
     }
     const last = this.#segments.at(-1)!
+    // What followed it may be gone: then it is written on.
+    last.isSealed = false
     last.plannedSize = last.size
     await this.#dropSnapshotsAbove(expected.offset)
     // The entries of a scan may be many; they need not wait in memory.
