@@ -93,6 +93,8 @@ export async function verifyEpochs(
     // A segment may hold records below the log start, of epochs that the table has forgotten.
     const isForgotten = oldest && epoch < oldest.epoch && first < oldest.startOffset
     if (isForgotten && (!isClosed || oldest.startOffset <= startOffset)) continue
+    // All of them, when the log was cut down to its start.
+    if (oldest === undefined && startOffset === endOffset && first < startOffset) continue
     const index = entries.findIndex(entry => entry.epoch === epoch)
     const entry = entries[index]
     if (entry === undefined && !isDue(begun)) continue

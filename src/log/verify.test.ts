@@ -268,6 +268,21 @@ test('epochs that the table has forgotten below the log start are no harm', asyn
   })
 })
 
+test('nor is a table without epochs, of a log that was cut down to its start', async () => {
+  await simulated().run(async world => {
+    const directory = await openDirectory(world.io())
+    const log = await openLog(directory)
+    for (let count = 0; count < 5; count++) log.append(batchOf([`value ${count}`]), 0)
+    await written(log)
+    await log.advanceLogStart(3)
+    await directory.close([])
+    const again = await openDirectory(world.start())
+    await (await openLog(again)).truncateTo(3)
+    await again.close([])
+    assert.deepEqual(await found(world), [])
+  })
+})
+
 /** Of the first segment. */
 async function thirdBatch(world: World): Promise<{ position: number; baseOffset: number }> {
   const found = [...batches(world.disk().content(`${first}.log`)!)]
