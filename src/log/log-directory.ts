@@ -429,7 +429,7 @@ export class LogDirectory {
     await this.checkpoint([{ topic, partition, highWatermark }])
     await this.compacted()
     const key = partitionKey(topic, partition)
-    this.#found.recoveryPoints.set(key, log.durableEndOffset)
+    this.#found.recoveryPoints.set(key, log.recoveryPoint)
     this.#found.highWatermarks.set(key, highWatermark)
     this.#folders.set(name, folderOf(log))
     this.#logs.delete(name)
@@ -587,7 +587,7 @@ export class LogDirectory {
     await this.#saveOffsets(
       recoveryPointsName,
       this.#found.recoveryPoints,
-      log => log.durableEndOffset,
+      log => log.recoveryPoint,
     )
   }
 

@@ -1,11 +1,12 @@
 /**
  * Brings a log's files to the disk: one sync at a time, and whoever comes while one runs shares the
  * next. The order is that of replication.md §9: data, then its indexes, the folder that names the
- * file, the snapshot, the epochs; only then does `durableEndOffset`, the recovery point, move. A sync that fails
+ * file, the snapshot, the epochs; only then do `durableEndOffset` and the recovery point move. A sync that fails
  * is not repeated: the directory goes offline.
  */
 import type { Timer } from '../io/io.ts'
 import type { LogHost } from './log-host.ts'
+import type { RecoveredLog } from './recovery.ts'
 import { isDiskFull, type Segment } from './segment.ts'
 
 /** Longest flush.ms that is a timer; above, as by default, the time of writing is the kernel's. */
@@ -26,16 +27,29 @@ export interface SyncedLog {
 export class LogSync {
   /** Below it everything is on the disk. */
   durableEndOffset: number
+  /** Below it a start scans nothing: what it found that is not written down lies above. */
+  recoveryPoint: number
   readonly #host: LogHost
   readonly #log: SyncedLog
   #running: Promise<void> = idle
   #next: Promise<void> | undefined
   #timer: Timer | undefined
 
-  constructor(host: LogHost, log: SyncedLog, durableEndOffset: number) {
+  constructor(
+    host: LogHost,
+    log: SyncedLog,
+    { durableEndOffset, recoveryPoint }: Pick<RecoveredLog, 'durableEndOffset' | 'recoveryPoint'>,
+  ) {
     this.#host = host
     this.#log = log
     this.durableEndOffset = durableEndOffset
+    this.recoveryPoint = recoveryPoint
+  }
+
+  /** The log is cut. */
+  cut(end: number): void {
+    this.durableEndOffset = Math.min(this.durableEndOffset, end)
+    this.recoveryPoint = Math.min(this.recoveryPoint, end)
   }
 
   /** Syncs what is written now. Rejects when the disk failed, after taking the directory offline. */
@@ -91,6 +105,9 @@ export class LogSync {
         await this.writeSnapshot(segment)
         if (!(await this.#areEpochsSaved())) return
         this.durableEndOffset = Math.max(this.durableEndOffset, end)
+      }
+      if (this.recoveryPoint < this.durableEndOffset && (await this.#areEpochsSaved())) {
+        this.recoveryPoint = this.durableEndOffset
       }
     } catch (error) {
       this.#host.fail(error as Error)

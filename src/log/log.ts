@@ -105,7 +105,7 @@ export class Log {
     this.#host = host
     this.#segments = recovered.segments
     this.#writing = this.#active
-    this.#sync = new LogSync(host, this, recovered.durableEndOffset)
+    this.#sync = new LogSync(host, this, recovered)
     this.#producers = recovered.producers
     this.#snapshots = recovered.snapshots
     this.#hasDamagedTail = recovered.hasDamagedTail
@@ -140,9 +140,13 @@ export class Log {
     return this.#config.cleanupCompact && this.#segments.length > 1 && this.compaction.isPossible
   }
 
-  /** Below it everything is synced: the recovery point. */
+  /** Below it everything is synced. */
   get durableEndOffset(): number {
     return this.#sync.durableEndOffset
+  }
+
+  get recoveryPoint(): number {
+    return this.#sync.recoveryPoint
   }
 
   /** Bytes of the segment files, indexes not counted. */
@@ -727,7 +731,7 @@ export class Log {
     this.#tail?.truncate(end)
     this.logEndOffset = end
     this.writtenEndOffset = end
-    this.#sync.durableEndOffset = Math.min(this.durableEndOffset, end)
+    this.#sync.cut(end)
     this.checkpointedHighWatermark = Math.min(this.checkpointedHighWatermark, end)
     this.#compaction?.cut(end)
     await this.#host.logEndFell()

@@ -3,7 +3,16 @@ import { test } from 'node:test'
 import { batches } from '../protocol/records/batch.ts'
 import { simulated, type World } from '../sim/world.ts'
 import { formatOffsets } from './checkpoint-file.ts'
-import { batchOf, openDirectory, openLog, startMs, valuesFrom, written } from './fixture.ts'
+import {
+  batchOf,
+  config,
+  openDirectory,
+  openLog,
+  startMs,
+  topicId,
+  valuesFrom,
+  written,
+} from './fixture.ts'
 import type { Log } from './log.ts'
 import { unheard } from './log-listener.ts'
 import { verify } from './verify.ts'
@@ -188,6 +197,28 @@ test('a clean start scans nothing; missing, short and wrong indexes are built ag
       assert.equal((await valuesFrom(reopened, 59)).join(), 'value 59,new')
     })
   }
+})
+
+test('epochs that a start found and did not write down are found by the next one, too', async () => {
+  await simulated().run(async world => {
+    const changes = { segmentBytes: 300 }
+    const log = await openLog(await openDirectory(world.io()), changes)
+    log.append(batchOf(['a']), 0)
+    await written(log)
+    await log.becomeLeader(1)
+    for (const value of ['b', 'c', 'd', 'e', 'f']) log.append(batchOf([value]), 1)
+    await written(log)
+    assert.ok(log.segments.at(-1)!.baseOffset > 1)
+    for (let time = 0; time < 3; time++) {
+      world.kill()
+      const directory = await openDirectory(world.start())
+      const { epochs } = await directory.openLog({ topic: 'words', partition: 0, topicId, config })
+      assert.deepEqual(epochs.entries, [
+        { epoch: 0, startOffset: 0 },
+        { epoch: 1, startOffset: 1 },
+      ])
+    }
+  })
 })
 
 test('indexes of a full segment that a power loss took are made again', async () => {

@@ -74,6 +74,8 @@ export interface RecoveredLog {
   readonly logStartOffset: number
   readonly logEndOffset: number
   readonly durableEndOffset: number
+  /** The same, unless the scan found epochs that are not written down. */
+  readonly recoveryPoint: number
   readonly epochs: LeaderEpochs
   /** Their file says the same. */
   readonly areEpochsSaved: boolean
@@ -141,6 +143,9 @@ class Recovery {
       logStartOffset,
       logEndOffset,
       durableEndOffset: logEndOffset,
+      recoveryPoint: this.#areEpochsSaved
+        ? logEndOffset
+        : Math.min(this.#options.recoveryPoint ?? 0, logEndOffset),
       epochs: this.#epochs,
       areEpochsSaved: this.#areEpochsSaved,
       producers: this.#producers,
