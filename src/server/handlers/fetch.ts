@@ -130,7 +130,7 @@ async function answer(
   const leaders = currentLeaders(ctx, { leader: 12, endpoints: 16 })
   const topics = new Map<string, TopicAnswer & { partitions: PartitionAnswer[] }>()
   const slabs: Slab[] = []
-  ctx.sent = () => {
+  const release = () => {
     for (const slab of slabs.splice(0)) slab.release()
   }
   let left = maxBytes
@@ -144,6 +144,8 @@ async function answer(
     }
     const { data, bytes, slabs: held } = await readPartition(ctx, read, limits, isolation, leaders)
     slabs.push(...held)
+    // Most answers have nothing to release: they leave as one write.
+    if (held.length > 0) ctx.sent = release
     left -= bytes
     isEmpty &&= bytes === 0
     const { errorCode, highWatermark, logStartOffset = -1, preferredReadReplica = -1 } = data
